@@ -1,0 +1,1 @@
+"""Numerics of image reconstruction: torch and numpy, and nothing of streams. See `conventions`."""

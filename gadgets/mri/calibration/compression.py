@@ -1,0 +1,49 @@
+"""Coil compression: fewer virtual channels with nearly all of the signal. Numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def compression_matrix(
+    samples: NDArray[np.complexfloating], *, coils: int | None = None, energy: float | None = None
+) -> NDArray[np.complex64]:
+    """Principal components of the channels: (kept, coil), to multiply columns of channels from the left.
+
+    samples: (coil, samples) noise-whitened k-space, of the calibration region as a rule. The rows are the leading
+    eigenvectors (conjugated) of samples samples^H, by decreasing energy. They are orthonormal, so white noise stays
+    white. The phase of each row is such that its element of largest magnitude (the first of equals) is real and
+    positive. Give `coils`, the number of channels to keep (no more than there are), or `energy`, the share of the
+    energy (0 to 1] to be kept at least, in which case the fewest channels are kept that do; both together keep the
+    fewer. Channels are never dropped unasked: with neither, all are kept, rotated.
+
+    Raises ValueError for samples that are not finite or all zero, and for limits out of range.
+
+    Huang et al., Magn Reson Imaging 2008;26:133. doi:10.1016/j.mri.2007.04.010
+    """
+    if samples.ndim != 2:
+        raise ValueError(f"samples have shape {samples.shape}, expected (coil, samples)")
+    if coils is not None and coils < 1:
+        raise ValueError(f"coils is {coils}, expected 1 or more")
+    if energy is not None and not 0 < energy <= 1:
+        raise ValueError(f"energy is {energy}, expected a share above 0 and up to 1")
+    wide = samples.astype(np.complex128)
+    covariance = wide @ wide.conj().T
+    if not np.isfinite(covariance).all():
+        bad = np.flatnonzero(~np.isfinite(covariance.diagonal()))
+        raise ValueError(f"samples are NaN or infinite in coils {', '.join(map(str, bad))}")
+    if not covariance.any():
+        raise ValueError("samples are all zero: there is nothing to compress by")
+    values, vectors = np.linalg.eigh(covariance)
+    values, rows = np.maximum(values[::-1], 0), vectors[:, ::-1].conj().T
+    kept = len(values)
+    if coils is not None:
+        kept = min(kept, coils)
+    if energy is not None:
+        share = np.cumsum(values) / values.sum()
+        # Rounding may leave the last share just below 1; all channels hold all of the energy.
+        kept = min(kept, int(np.argmax(share >= min(energy, share[-1]))) + 1)
+    rows = rows[:kept]
+    largest = np.take_along_axis(rows, np.abs(rows).argmax(axis=1)[:, None], axis=1)
+    return (rows * (largest.conj() / np.abs(largest))).astype(np.complex64)

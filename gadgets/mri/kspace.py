@@ -1,0 +1,104 @@
+"""K-space of a scan: samples, where they were taken, and with what density."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KSpace:
+    """Samples of k-space with their sampling pattern.
+
+    data: (*other, coil, k2, k1, k0) complex, zero where nothing was acquired.
+    mask: (*other, 1, k2, k1, k0) bool, true where a sample was acquired; axes of length 1 broadcast against `data`.
+    trajectory: None for Cartesian data, else (*other, 3, k2, k1, k0) real, components (z, y, x), cycles per field of
+        view; axes of length 1 broadcast.
+    dcf: None, or density compensation (*other, 1, k2, k1, k0) real; axes of length 1 broadcast.
+
+    Raises TypeError for a wrong dtype and ValueError for a wrong shape, each naming what was given and expected.
+    """
+
+    data: Tensor
+    mask: Tensor
+    trajectory: Tensor | None = None
+    dcf: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.data.ndim < 4:
+            raise ValueError(f"data has shape {tuple(self.data.shape)}, expected (*other, coil, k2, k1, k0)")
+        if not self.data.is_complex():
+            raise TypeError(f"data is {self.data.dtype}, expected a complex dtype")
+        if self.mask.dtype != torch.bool:
+            raise TypeError(f"mask is {self.mask.dtype}, expected torch.bool")
+        self._require_shape("mask", self.mask, 1)
+        if self.trajectory is not None:
+            self._require_shape("trajectory", self.trajectory, 3)
+        if self.dcf is not None:
+            self._require_shape("dcf", self.dcf, 1)
+
+    def _require_shape(self, name: str, tensor: Tensor, components: int) -> None:
+        """Refuse a tensor that does not broadcast against data with `components` in place of the coils."""
+        expected = (*self.other, components, *self.matrix)
+        given = tuple(tensor.shape)
+        fits = len(given) == len(expected) and given[-4] == components
+        if not fits or any(g not in (1, e) for g, e in zip(given, expected, strict=True)):
+            raise ValueError(
+                f"{name} has shape {given}, expected {expected} (or 1 in place of any axis but the fourth last) "
+                f"for data of shape {tuple(self.data.shape)}"
+            )
+
+    @classmethod
+    def from_data(cls, data: Tensor) -> KSpace:
+        """Cartesian k-space (*other, coil, k2, k1, k0) whose samples are those where any coil is not zero."""
+        return cls(data=data, mask=(data != 0).any(dim=-4, keepdim=True))
+
+    @property
+    def n_coils(self) -> int:
+        """Number of receiver channels."""
+        return self.data.shape[-4]
+
+    @property
+    def other(self) -> tuple[int, ...]:
+        """Lengths of the axes before the coils."""
+        return tuple(self.data.shape[:-4])
+
+    @property
+    def matrix(self) -> tuple[int, int, int]:
+        """(k2, k1, k0)."""
+        k2, k1, k0 = self.data.shape[-3:]
+        return k2, k1, k0
+
+    @property
+    def acceleration(self) -> float:
+        """Points of the grid per acquired sample, over all slices; infinite when nothing was acquired."""
+        acquired = self.mask.sum().item()
+        return self.mask.numel() / acquired if acquired else float("inf")
+
+    def to(self, device: torch.device | str) -> KSpace:
+        """The same k-space on another device."""
+        return KSpace(
+            data=self.data.to(device),
+            mask=self.mask.to(device),
+            trajectory=None if self.trajectory is None else self.trajectory.to(device),
+            dcf=None if self.dcf is None else self.dcf.to(device),
+        )
+
+    def require_finite(self) -> None:
+        """Raise ValueError if a sample is NaN or infinite, saying how many are and where the first is."""
+        finite = torch.isfinite(torch.view_as_real(self.data)).all(dim=-1)
+        if not finite.all():
+            wrong = (~finite).nonzero()
+            axes = [f"other{axis}" for axis in range(len(self.other))] + ["coil", "k2", "k1", "k0"]
+            first = ", ".join(f"{axis} {index}" for axis, index in zip(axes, wrong[0].tolist(), strict=True))
+            raise ValueError(f"k-space holds {len(wrong)} samples that are NaN or infinite, the first at {first}")
+
+    def require_cartesian(self, method: str) -> None:
+        """Raise ValueError if the samples lie off the grid; `method` is named in the message."""
+        if self.trajectory is not None:
+            raise ValueError(
+                f"{method} reconstructs Cartesian k-space, but this k-space has a trajectory "
+                f"of shape {tuple(self.trajectory.shape)}"
+            )

@@ -1,0 +1,1 @@
+"""How near an image is to a reference."""
