@@ -1,0 +1,1 @@
+"""What is computed: gadgets, the stream they speak, and the numerics behind them."""

@@ -1,0 +1,183 @@
+"""Gadgets as functions: `@gadget` turns a function's keyword-only arguments into XML properties.
+
+    @gadget
+    def remove_ro_oversampling(connection, *, keep: bool = False):
+        ...
+
+The same function is run by our host, by `python -m gadgetron PORT module name`, and by a plain call in a test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .stream.connection import Connection, adopt, report_failure
+from .stream.errors import Stopped
+
+
+class PropertyError(ValueError):
+    """A property that a gadget does not have, or a value that it cannot take."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Property:
+    """One property of a gadget: its type as text, its default (`...` where one must be given)."""
+
+    name: str
+    annotation: Any
+    default: Any
+
+    @property
+    def type_name(self) -> str:
+        return type_name(self.annotation)
+
+
+Settings = Callable[[Mapping[str, Any]], Any]
+
+
+class Gadget:
+    """A function of one connection, with the properties that it declares.
+
+    Called with a connection, it binds the properties of the connection's configuration (keyword arguments override
+    them) and runs. Called by the gadgetron package, it runs on the same socket with our own reading and writing,
+    and a failure is reported to the Gadgetron as ERROR after the traceback was logged.
+    """
+
+    def __init__(self, function: Callable[..., None], check: Settings | None = None):
+        self.function = function
+        self.check = check
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self.__wrapped__ = function
+        hints = typing.get_type_hints(function)
+        parameters = inspect.signature(function).parameters.values()
+        self.properties = {
+            p.name: Property(p.name, hints.get(p.name, str), ... if p.default is p.empty else p.default)
+            for p in parameters
+            if p.kind is p.KEYWORD_ONLY
+        }
+        self.open = any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+    def bind(self, properties: Mapping[str, str]) -> dict[str, Any]:
+        """Typed arguments from XML properties.
+
+        Raises PropertyError naming the property, and the known ones or the values it takes.
+        """
+        bound: dict[str, Any] = {}
+        for name, value in properties.items():
+            if name in self.properties:
+                bound[name] = convert(name, value, self.properties[name].annotation)
+            elif self.open:
+                bound[name] = value
+            else:
+                known = ", ".join(self.properties) or "it has none"
+                raise PropertyError(f"unknown property '{name}'; known: {known}")
+        missing = [p.name for p in self.properties.values() if p.default is ... and p.name not in bound]
+        if missing:
+            raise PropertyError(f"property '{missing[0]}' must be given")
+        if self.check is not None:
+            defaults = {p.name: p.default for p in self.properties.values()}
+            self.check(defaults | bound)
+        return bound
+
+    def __call__(self, connection: Any, **properties: Any) -> None:
+        adopted = adopt(connection)
+        if adopted is connection:
+            self._run(adopted, properties)
+            return
+        try:
+            self._run(adopted, properties)
+        except Exception as error:
+            logging.getLogger(self.__module__).exception("%s failed", self.__name__)
+            report_failure(adopted, f"{self.__name__}: {describe_error(error)}")
+            raise SystemExit(1) from error
+
+    def _run(self, connection: Connection, properties: Mapping[str, Any]) -> None:
+        self.function(connection, **(self.bind(configured(connection)) | dict(properties)))
+
+    def __repr__(self) -> str:
+        return f"<gadget {self.__module__}.{self.__name__}>"
+
+
+@typing.overload
+def gadget(function: Callable[..., None]) -> Gadget: ...
+@typing.overload
+def gadget(*, check: Settings) -> Callable[[Callable[..., None]], Gadget]: ...
+def gadget(function: Callable[..., None] | None = None, *, check: Settings | None = None) -> Any:
+    """Make a gadget of a function of one connection; its keyword-only arguments are its XML properties.
+
+    A function that takes `**settings` receives properties that it does not declare as text; `check` is then called
+    with all properties when the gadget is loaded, and raises ValueError for what it cannot take.
+    """
+    if function is None:
+        return lambda f: Gadget(f, check)
+    return Gadget(function)
+
+
+def configured(connection: Connection) -> dict[str, str]:
+    """The properties in a connection's configuration, in either spelling (attributes, or child elements)."""
+    found: dict[str, str] = {}
+    for element in connection.config.iter("property") if connection.config is not None else ():
+        name = element.get("name", element.findtext("name"))
+        value = element.get("value", element.findtext("value", ""))
+        if name is None:
+            raise PropertyError("a property without a name")
+        found[name] = value
+    return found
+
+
+def describe_error(error: BaseException) -> str:
+    """One line for people: the message, with the exception's type where that says something."""
+    text = " ".join(str(error).split())
+    if isinstance(error, (PropertyError, Stopped)) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def convert(name: str, value: str, annotation: Any) -> Any:
+    """Text as the annotated type.
+
+    Booleans are `true` or `false`; tuples are separated by commas or spaces; `X | None` takes empty text for None.
+    Raises PropertyError naming the property, the value and what it should be.
+    """
+    text = value.strip()
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        if not text and types.NoneType in arguments:
+            return None
+        (annotation,) = (a for a in arguments if a is not types.NoneType)
+        return convert(name, value, annotation)
+    try:
+        if origin is typing.Literal:
+            by_text = {str(choice): choice for choice in arguments}
+            return by_text[text]
+        if origin is tuple:
+            return tuple(convert(name, part, arguments[0]) for part in re.split(r"[,\s]+", text) if part)
+        if annotation is bool:
+            return {"true": True, "false": False}[text.lower()]
+        if annotation is str:
+            return value
+        return annotation(text)
+    except (KeyError, ValueError):
+        raise PropertyError(f"property '{name}' takes {type_name(annotation)}; got '{value}'") from None
+
+
+def type_name(annotation: Any) -> str:
+    """What a property takes, for people."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(type_name(a) for a in arguments)
+    if origin is typing.Literal:
+        return "one of " + ", ".join(f"'{a}'" for a in arguments)
+    if origin is tuple:
+        return f"a list of {type_name(arguments[0])}"
+    names = {bool: "true or false", int: "an integer", float: "a number", str: "text", types.NoneType: "nothing"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))

@@ -1,0 +1,78 @@
+"""ACQUISITION (1008): header of 340 bytes, float32 trajectory, then complex64 data [channel][sample].
+
+Reading is in `codec.Decoder`, in bulk; the layout stands here.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import ismrmrd
+import numpy as np
+
+from .blocks import HEAD_BYTES, Array
+from .dtypes import ACQUISITION_HEADER
+from .errors import ProtocolError, UnsupportedItem
+from .ids import MessageId
+from .limits import Limits
+from .primitives import U16, Buffer, buffer_of
+
+# Offsets inside the message, identifier included.
+_FIELDS = {
+    name: (2 + ACQUISITION_HEADER.fields[name][1], ACQUISITION_HEADER.fields[name][0])
+    for name in ("flags", "number_of_samples", "active_channels", "trajectory_dimensions")
+}
+_COMPRESSIONS = {ismrmrd.ACQ_COMPRESSION1: "ZFP", ismrmrd.ACQ_COMPRESSION2: "NHLBI"}
+_COMPRESSED = sum(1 << (flag - 1) for flag in _COMPRESSIONS)
+_ID = np.dtype("<u2")
+
+
+def message_size(storage: Array, start: int, limits: Limits) -> int:
+    """Bytes of the acquisition message at `start`, whose header has arrived.
+
+    Raises ProtocolError for compressed data, LimitExceeded for a size above the limit.
+    """
+    flags, samples, channels, dimensions = _sizes(storage, start)
+    if flags & _COMPRESSED:
+        names = [f"{name} (flag {flag})" for flag, name in _COMPRESSIONS.items() if flags >> (flag - 1) & 1]
+        raise ProtocolError(
+            f"compressed acquisition data, {' and '.join(names)}, is not supported; send it uncompressed"
+        )
+    size = HEAD_BYTES + 4 * samples * dimensions + 8 * channels * samples
+    return limits.check("acquisition", size, f"acquisition of {channels} channels x {samples} samples")
+
+
+def _sizes(storage: Array, start: int) -> tuple[int, int, int, int]:
+    values = [
+        struct.unpack_from("<Q" if dtype.itemsize == 8 else "<H", storage, start + offset)[0]
+        for offset, dtype in _FIELDS.values()
+    ]
+    return values[0], values[1], values[2], values[3]
+
+
+def run_length(storage: Array, start: int, size: int, available: int) -> int:
+    """How many whole messages of the first one's shape follow each other in `available` bytes from `start`."""
+    n = available // size
+    if n == 1:
+        return 1
+    alike = np.ndarray((n,), _ID, storage, start, (size,)) == MessageId.ACQUISITION
+    for name, (offset, dtype) in _FIELDS.items():
+        values = np.ndarray((n,), dtype, storage, start + offset, (size,))
+        alike &= (values & np.uint64(_COMPRESSED)) == 0 if name == "flags" else values == values[0]
+    return n if alike.all() else int(alike.argmin())
+
+
+def write_acquisition(acquisition: ismrmrd.Acquisition) -> list[Buffer]:
+    """One acquisition; its header must fit its data."""
+    head, data, trajectory = acquisition._head, acquisition.data, acquisition.traj
+    expected = (head.active_channels, head.number_of_samples, head.trajectory_dimensions)
+    found = (*data.shape, trajectory.shape[1] if trajectory.ndim == 2 else 0)
+    if expected != found:
+        raise UnsupportedItem(
+            f"acquisition header says (channels, samples, trajectory dimensions) {expected}, data are {found}"
+        )
+    return [
+        U16.pack(MessageId.ACQUISITION) + bytes(head),
+        buffer_of(np.asarray(trajectory, "<f4", order="C")),
+        buffer_of(np.asarray(data, "<c8", order="C")),
+    ]

@@ -1,0 +1,1 @@
+"""What tests share: streams in memory, small headers and acquisitions."""
