@@ -102,3 +102,10 @@ class KSpace:
                 f"{method} reconstructs Cartesian k-space, but this k-space has a trajectory "
                 f"of shape {tuple(self.trajectory.shape)}"
             )
+
+    def require_maps(self, csm: Tensor) -> None:
+        """Raise ValueError unless csm (*other, coil, z, y, x) has these coils and this matrix; `other` may broadcast."""
+        given, expected = tuple(csm.shape), tuple(self.data.shape)
+        fits = len(given) == len(expected) and given[-4:] == expected[-4:]
+        if not fits or any(g not in (1, e) for g, e in zip(given, expected, strict=True)):
+            raise ValueError(f"csm has shape {given}, k-space has shape {expected}: coils and matrix must be the same")

@@ -27,11 +27,11 @@ class _Crop:
     """
 
     def __init__(self, rows: int, n_in: int, n_out: int) -> None:
-        self._long = pyfftw.zeros_aligned((rows, n_in), "complex64")
-        self._short = pyfftw.zeros_aligned((rows, n_out), "complex64")
+        self._long, self._image = (pyfftw.zeros_aligned((rows, n_in), "complex64") for _ in range(2))
+        self._cropped, self._short = (pyfftw.zeros_aligned((rows, n_out), "complex64") for _ in range(2))
         plan = {"axes": (1,), "flags": ("FFTW_ESTIMATE",)}
-        self._inverse = pyfftw.FFTW(self._long, self._long, direction="FFTW_BACKWARD", **plan)
-        self._forward = pyfftw.FFTW(self._short, self._short, direction="FFTW_FORWARD", **plan)
+        self._inverse = pyfftw.FFTW(self._long, self._image, direction="FFTW_BACKWARD", **plan)
+        self._forward = pyfftw.FFTW(self._cropped, self._short, direction="FFTW_FORWARD", **plan)
         self._scale = np.float32(1 / np.sqrt(n_in * n_out))
         self._shifted = bool(n_in % 2 or n_out % 2)
 
@@ -51,8 +51,8 @@ class _Crop:
         else:
             long[...] = data
         self._inverse.execute()
-        short[..., :after] = long[..., :after]
-        short[..., after:] = long[..., n_in - before :]
+        self._cropped[:, :after] = self._image[:, :after]
+        self._cropped[:, after:] = self._image[:, n_in - before :]
         self._forward.execute()
         if self._shifted:
             np.multiply(short[..., :after], self._scale, out=out[..., before:])

@@ -1,0 +1,46 @@
+"""CG-SENSE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gadgets.mri.calibration.sensitivities import sensitivities
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.operators.identity import IdentityOp
+from gadgets.mri.solvers.cg import cg
+
+
+@dataclass(frozen=True, kw_only=True)
+class CgSense:
+    """min_x ||P F S x - y||^2 + damping ||x||^2 by conjugate gradients.
+
+    image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0); 0 outside the support of the maps.
+    `damping` is on the scale of the maps, for which S^H F^H F S = 1 within the support. `tolerance`: relative residual
+    of the normal equations at which to stop before `iterations`.
+    Pruessmann et al., MRM 2001;46:638. doi:10.1002/mrm.1241
+    """
+
+    iterations: int = 20
+    damping: float = 1e-3
+    tolerance: float = 1e-4
+
+    def calibrate(self, reference: KSpace) -> Tensor:
+        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
+        return sensitivities(reference)
+
+    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
+        """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""
+        kspace.require_cartesian("cg_sense")
+        kspace.require_finite()
+        operator = encoding(kspace, calibration)
+        normal = operator.gram + self.damping * IdentityOp()
+        return cg(
+            normal,
+            operator.H(kspace.data),
+            iterations=self.iterations,
+            tolerance=self.tolerance,
+            batch_dims=range(len(kspace.other)),
+        ).x
