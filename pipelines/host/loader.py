@@ -20,9 +20,10 @@ from pipelines.host.nodes import ConfigError, Execute, Gadget, snake
 if TYPE_CHECKING:
     from gadgets.stream.connection import Connection
 
-__all__ = ["Loaded", "gadget_names", "load", "snake"]
+__all__ = ["Loaded", "check_client_property", "gadget_names", "load", "snake"]
 
 _EXAMPLES = "gadgetron.examples"
+_METHODS = "gadgets.mri.methods"
 # Modules beside the gadgets that hold none.
 _NO_GADGETS = {"properties", "tensors"}
 
@@ -42,10 +43,14 @@ class Loaded:
 
 def gadget_names() -> list[str]:
     """The gadgets there are: the names of the modules of ``gadgets``, without importing any."""
+    return sorted(name for name, is_gadget in _modules().items() if is_gadget)
+
+
+def _modules() -> dict[str, bool]:
+    """The modules of the package ``gadgets``, and whether each is a gadget."""
     package = importlib.util.find_spec("gadgets")
-    folders = package.submodule_search_locations if package else None
-    modules = pkgutil.iter_modules(folders or [])
-    return sorted(module.name for module in modules if not module.ispkg and module.name not in _NO_GADGETS)
+    modules = pkgutil.iter_modules((package and package.submodule_search_locations) or [])
+    return {module.name: not module.ispkg and module.name not in _NO_GADGETS for module in modules}
 
 
 def load(node: Gadget | Execute, *, allow: Sequence[str] = (), trusted: bool = True) -> Loaded:
@@ -56,15 +61,12 @@ def load(node: Gadget | Execute, *, allow: Sequence[str] = (), trusted: bool = T
     any of its code runs. Raises ConfigError for what is missing, fails at import, cannot be
     called, or has other properties.
     """
-    if isinstance(node, Gadget):
-        name = snake(node.classname)
-        if name not in gadget_names():
-            raise ConfigError(f"no gadget for the class {node.classname!r}; {_choices(name)}", place=node.place)
-        module, attribute = f"gadgets.{name}", name
-    else:
-        module, attribute = node.module, node.target
-    if not trusted and not _permitted(module, allow):
-        _forbid(node, module, allow)
+    module, attribute = module_and_target(node)
+    if not trusted:
+        if not _permitted(module, allow):
+            _forbid(node, module, allow)
+        for name, value in node.properties.items():
+            check_client_property(name, value, allow=allow, place=node.place)
     found = _attribute(node, _module(node, module), attribute)
     if not trusted and not _permitted(getattr(found, "__module__", None) or "", allow):
         _forbid(node, f"{module}:{attribute}", allow)
@@ -72,11 +74,36 @@ def load(node: Gadget | Execute, *, allow: Sequence[str] = (), trusted: bool = T
     return Loaded(node.label, _callable(node, found), node.configuration, node)
 
 
+def module_and_target(node: Gadget | Execute) -> tuple[str, str]:
+    """The dotted module and the attribute that a node names. Raises ConfigError for a class that no gadget has."""
+    if isinstance(node, Execute):
+        return node.module, node.target
+    name = snake(node.classname)
+    if name not in gadget_names():
+        raise ConfigError(f"no gadget for the class {node.classname!r}; {_choices(name)}", place=node.place)
+    return f"gadgets.{name}", name
+
+
+def check_client_property(name: str, value: str, *, allow: Sequence[str] = (), place: str = "") -> None:
+    """Refuse what a client may not set, in XML or otherwise: a ``method`` by the dotted name of code that is not ours.
+
+    Raises ConfigError; ``place`` is put before its message.
+    """
+    method = value.strip()
+    if name == "method" and "." in method and not _below(method, (_METHODS, *allow)):
+        known = ", ".join(["the methods by their names", *allow])
+        raise ConfigError(f"method {method!r} is not allowed from a client; allowed: {known}", place=place)
+
+
+def _below(module: str, prefixes: Iterable[str]) -> bool:
+    return any(module == prefix or module.startswith(f"{prefix}.") for prefix in prefixes)
+
+
 def _permitted(module: str, allow: Sequence[str]) -> bool:
     package, _, name = module.partition(".")
-    if package == "gadgets" and name in gadget_names():
+    if package == "gadgets" and name.isidentifier() and _modules().get(name, True):
         return True
-    return any(module == prefix or module.startswith(f"{prefix}.") for prefix in (_EXAMPLES, *allow))
+    return _below(module, (_EXAMPLES, *allow))
 
 
 def _forbid(node: Gadget | Execute, what: str, allow: Sequence[str]) -> NoReturn:
