@@ -20,7 +20,7 @@ from pipelines.host.nodes import ConfigError, Execute, Gadget, snake
 if TYPE_CHECKING:
     from gadgets.stream.connection import Connection
 
-__all__ = ["Loaded", "check_client_property", "gadget_names", "load", "snake"]
+__all__ = ["ConfigError", "Loaded", "check_client_property", "gadget_names", "load", "module_and_target", "snake"]
 
 _EXAMPLES = "gadgetron.examples"
 _METHODS = "gadgets.mri.methods"

@@ -136,7 +136,7 @@ def test_override_in_a_gadget_and_in_a_configuration():
         b'<configuration><property name="a" value="&lt;2&gt;"/><own>text</own></configuration>'
     )
     assert changed.nodes[1].configuration.endswith(b'<configuration><property name="b" value=""/></configuration>')
-    assert parse(EXTERNAL, "x.xml").nodes[0].properties == {"a": "1"}
+    assert external.nodes[0].properties == {"a": "1"}
 
 
 def test_override_of_a_property_that_is_written_as_children():
@@ -257,7 +257,7 @@ def test_references_that_lead_nowhere():
         (STOCK_1.replace(b"MRIImageWriter", b"MRIImageWriterCPLX"), "unknown writer 'MRIImageWriterCPLX'; known: "),
         (
             STOCK_1.replace(b"1008", b"1010"),
-            "GadgetIsmrmrdAcquisitionMessageReader reads messages of id 1008, not 1010",
+            "AcquisitionMessageReader reads messages of id 1008, not 1010",
         ),
         (STOCK_1.replace(b"1008", b"-1"), "slot '-1' is not a number"),
     ],
