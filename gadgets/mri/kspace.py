@@ -104,7 +104,7 @@ class KSpace:
             )
 
     def require_maps(self, csm: Tensor) -> None:
-        """Raise ValueError unless csm (*other, coil, z, y, x) has these coils and this matrix; `other` may broadcast."""
+        """Raise ValueError unless csm (*other, coil, z, y, x) has these coils and this matrix; axes of 1 broadcast."""
         given, expected = tuple(csm.shape), tuple(self.data.shape)
         fits = len(given) == len(expected) and given[-4:] == expected[-4:]
         if not fits or any(g not in (1, e) for g, e in zip(given, expected, strict=True)):

@@ -46,7 +46,7 @@ class _Crop:
             long[..., : n_in - n_in // 2] = data[..., n_in // 2 :]
             long[..., n_in - n_in // 2 :] = data[..., : n_in // 2]
         elif data.strides[-1] == data.itemsize:
-            # Samples that came over a wire need not be aligned; numpy copies such numbers one by one, but bytes at once.
+            # Samples from a wire need not be aligned; numpy copies such numbers one by one, but bytes at once.
             long.view(np.uint8)[...] = data.view(np.uint8)
         else:
             long[...] = data

@@ -35,8 +35,8 @@ def whitening(covariance: NDArray[np.complexfloating]) -> NDArray[np.complex128]
     """W (coil, coil) such that W n has the covariance 1, for columns n (coil,) of noise: the inverse of L in C = L L^H.
 
     W is lower triangular with a positive diagonal, so channel c of the result is made of channels 0 ... c. It gives
-    the channels that Gadgetron gives, which multiplies rows: with X = x^T (samples, coil) it has X^H X = conj(C) = R^H R
-    and X R^-1. The Cholesky factor is unique, so R = L^T and (X R^-1)^T = L^-1 x.
+    the channels that Gadgetron gives, which multiplies rows: of X = x^T (samples, coil) it has X^H X = conj(C) = R^H R,
+    and makes X R^-1. The Cholesky factor is unique, so R = L^T and (X R^-1)^T = L^-1 x.
 
     Here E|W n|^2 = 1 per channel. Multiplied with `noise_scale`, it is 1 in the real and 1 in the imaginary part.
 

@@ -1,46 +1,37 @@
-"""Sensitivities from a calibration region."""
+"""Sensitivities from calibration data."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from gadgets.mri.calibration.espirit import espirit
 from gadgets.mri.calibration.region import calibration_region
-from gadgets.mri.calibration.walsh import walsh
-from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 
+# Sensitivities are smooth: more of the centre of k-space than this per axis adds noise and work, and no detail.
+_WIDTH = 32
 
-def sensitivities(reference: KSpace, *, window: int = 5, support: float = 0.5) -> Tensor:
-    """Maps csm (*other, coil, z, y, x) on the grid of `reference`, from its fully sampled centre.
 
-    The region's coil images are combined adaptively (`walsh`, over `window` points). The support of the object is where
-    one source of signal makes up at least `support` of the local energy of all channels, whatever the intensity: so it
-    keeps weak signal far from the coils, and does not depend on scale. There sum_coil |csm|^2 = 1; elsewhere the maps
-    are 0. With few coils, noise alone can exceed the limit; the support is then too large, which does no harm. 0 keeps
-    all points.
+def sensitivities(reference: KSpace, *, support: float = 0.7) -> Tensor:
+    """Maps csm (*other, coil, z, y, x) on the grid of `reference`, from its fully sampled centre, by ESPIRiT.
 
-    Raises ValueError for k-space with a trajectory, not finite, or without samples at its centre.
+    The support of the object is where the eigenvalue of the maps is at least `support` (0 to 1; 0 keeps all points):
+    where one set of maps explains the coils, whatever the intensity. There sum_coil |csm|^2 = 1, elsewhere the maps are
+    0. For their phase see `espirit`. Patches have 6 points per axis, 4 in three dimensions.
+
+    Raises ValueError for k-space with a trajectory, for samples that are not finite, and where the centre of k-space
+    was not sampled.
     """
     reference.require_cartesian("sensitivities")
     reference.require_finite()
-    csm, dominance = walsh(_low_resolution(reference), window=window)
-    return csm * (dominance >= support)
+    block = reference.data[(..., *(_centre(part) for part in calibration_region(reference.mask)))]
+    kernel = 6 if min(block.shape[-3:]) == 1 else 4
+    csm, eigenvalues = espirit(block, reference.matrix, kernel=kernel)
+    return csm * (eigenvalues >= support)
 
 
-def _low_resolution(reference: KSpace) -> Tensor:
-    """Coil images (*other, coil, z, y, x) of the calibration region, on the full matrix.
-
-    Along axes where the region covers less than the matrix, a Hann window over it keeps the images from ringing.
-    """
-    region = calibration_region(reference.mask)
-    block = reference.data[(..., *region)]
-    for axis, (part, length) in zip((-3, -2, -1), zip(region, reference.matrix, strict=True), strict=True):
-        size = part.stop - part.start
-        if size < length:
-            offset = torch.arange(size, device=block.device) - size // 2
-            taper = torch.cos(torch.pi * offset / (size + 1)).square().to(block.real.dtype)
-            block = block * taper.reshape([-1] + [1] * (-1 - axis))
-    data = torch.zeros_like(reference.data)
-    data[(..., *region)] = block
-    return ifft(data, (-3, -2, -1))
+def _centre(part: slice) -> slice:
+    """At most `_WIDTH` points of a part of an axis, about the same centre."""
+    length = part.stop - part.start
+    start = part.start + length // 2 - min(length, _WIDTH) // 2
+    return slice(start, start + min(length, _WIDTH))

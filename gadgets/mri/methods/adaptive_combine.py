@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gadgets.mri.calibration.sensitivities import sensitivities
+from gadgets.mri.calibration.low_resolution import low_resolution
+from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.sensitivity import SensitivityOp
@@ -26,7 +27,10 @@ class AdaptiveCombine:
 
     def calibrate(self, reference: KSpace) -> Tensor:
         """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`, for all points of the image."""
-        return sensitivities(reference, window=self.window, support=0)
+        reference.require_cartesian("adaptive_combine")
+        reference.require_finite()
+        csm, _ = walsh(low_resolution(reference), window=self.window)
+        return csm
 
     def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
         """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""

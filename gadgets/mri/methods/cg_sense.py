@@ -21,6 +21,7 @@ class CgSense:
     `damping` is on the scale of the maps, for which S^H F^H F S = 1 within the support. `tolerance`: relative residual
     of the normal equations at which to stop before `iterations`.
     Pruessmann et al., MRM 2001;46:638. doi:10.1002/mrm.1241
+    Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
 
     iterations: int = 20

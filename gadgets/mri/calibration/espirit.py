@@ -1,0 +1,111 @@
+"""Sensitivities from the linear dependence of neighbouring samples of k-space."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gadgets.mri.calibration.eigen import fix_phase, principal_vectors, reference_coil
+
+# Points times coils squared that are worked on at once: 16 MB of complex64.
+_CHUNK = 1 << 21
+
+# Overlapping patches are not independent, which widens the spectrum of noise; in energy.
+_MARGIN = 1.2**2
+
+
+def espirit(
+    block: Tensor, matrix: tuple[int, int, int], *, kernel: int = 6, threshold: float = 0.02, iterations: int = 20
+) -> tuple[Tensor, Tensor]:
+    """Maps (*other, coil, *matrix) from the calibration region, and their eigenvalues (*other, 1, *matrix).
+
+    block: (*other, coil, k2, k1, k0), the fully sampled centre of k-space. Patches of `kernel` points per axis (fewer
+    where an axis of the block is shorter), all coils together, lie in a space of few dimensions V: that of the singular
+    values above `threshold` times the largest, and above what noise alone can reach. K-space s with all its patches in V fulfils
+
+        s = W s,  W = M^-1 sum_a R_a^H V V^H R_a,
+
+    R_a taking the patch at a, of M points. W is a convolution, so in image space it is a matrix P(r) of coils at each
+    point, with eigenvalues from 0 to 1; coil images x(r) csm(r) are unchanged by it, so csm(r) is its eigenvector of
+    eigenvalue 1. Where there is no object, or where one map does not explain the coils, the largest is below 1.
+
+    The phase is such that sum_c conj(u_c) csm_c is real and not negative, u being the principal component of the
+    channels over the region. sum_coil |csm|^2 = 1.
+
+    Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
+    """
+    flat = block.reshape(-1, *block.shape[-4:])
+    # Singular values are relative; squares of small intensities would be lost in single precision.
+    peak = flat.abs().amax(dim=(-4, -3, -2, -1), keepdim=True)
+    flat = flat / torch.where(peak > 0, peak, 1)
+    csm = flat.new_zeros((len(flat), flat.shape[1], *matrix))
+    values = csm.new_zeros((len(flat), *matrix), dtype=csm.real.dtype)
+    for index, one in enumerate(flat):
+        convolution = _convolution(one, kernel, threshold)
+        _fill(convolution, reference_coil(one), iterations, csm[index], values[index])
+    other = block.shape[:-4]
+    return csm.reshape(*other, *csm.shape[1:]), values.reshape(*other, 1, *matrix)
+
+
+def _convolution(block: Tensor, kernel: int, threshold: float) -> Tensor:
+    """W as a convolution h (coil, coil, d2, d1, d0): (W s)_i(k) = sum_j,d h_ij(d) s_j(k + d), d from 1 - size up."""
+    n_coils, *lengths = block.shape
+    size = [min(kernel, length) for length in lengths]
+    patches = block
+    for axis, width in enumerate(size, start=1):
+        patches = patches.unfold(axis, width, 1)
+    patches = patches.permute(0, 4, 5, 6, 1, 2, 3).reshape(n_coils * size[0] * size[1] * size[2], -1)
+    energies, vectors = torch.linalg.eigh(patches @ patches.mH)
+    floor = _noise_edge(energies, patches.shape[1])
+    space = vectors * (energies > torch.maximum(threshold**2 * energies[-1], floor))
+    projection = (space @ space.mH).reshape(n_coils, *size, n_coils, *size)
+    h = block.new_zeros((n_coils, n_coils, *(2 * width - 1 for width in size)))
+    for a in range(size[0]):
+        for b in range(size[1]):
+            for c in range(size[2]):
+                # Row o = (a, b, c) of the projection: its column o' stands at d = o' - o, in h at o' + size - 1 - o.
+                at = [slice(width - 1 - o, 2 * width - 1 - o) for o, width in zip((a, b, c), size, strict=True)]
+                h[(..., *at)] += projection[:, a, b, c]
+    return h / (size[0] * size[1] * size[2])
+
+
+def _noise_edge(energies: Tensor, n_patches: int) -> Tensor:
+    """Energy that noise alone does not reach, from the eigenvalues (ascending) of patches patches^H.
+
+    Of n patches of m points of white noise, the energies have the mean n s^2 and end at (sqrt(n) + sqrt(m))^2 s^2
+    (Marchenko and Pastur). The mean is taken over what lies below the edge, again and again until it holds.
+    """
+    ratio = (1 + (len(energies) / n_patches) ** 0.5) ** 2
+    edge = energies[-1]
+    for _ in range(50):
+        edge = _MARGIN * ratio * energies.where(energies <= edge, 0).sum() / (energies <= edge).sum()
+    return edge
+
+
+def _fill(convolution: Tensor, reference: Tensor, iterations: int, csm: Tensor, values: Tensor) -> None:
+    """Write maps (coil, z, y, x) and eigenvalues (z, y, x): of P_ij(r) = sum_d h_ij(d) exp(-2 pi i d r / N)."""
+    n_coils, *lengths = csm.shape
+    waves = [_waves(width, length, csm) for width, length in zip(convolution.shape[2:], lengths, strict=True)]
+    i, j = torch.tril_indices(n_coils, n_coils, device=csm.device)
+    along_x = convolution[i, j] @ waves[2]
+    rows = max(1, _CHUNK // (n_coils**2 * lengths[2]))
+    for z in range(lengths[0]):
+        plane = torch.einsum("pabx,a->pbx", along_x, waves[0][:, z])
+        for y in range(0, lengths[1], rows):
+            flat = torch.einsum("pbx,by->pyx", plane, waves[1][:, y : y + rows]).flatten(1)
+            matrices = flat.new_empty((n_coils, n_coils, flat.shape[1]))
+            matrices[j, i] = flat.conj()
+            matrices[i, j] = flat
+            vectors, share = principal_vectors(matrices, iterations)
+            there = values[z, y : y + rows]
+            trace = matrices.diagonal(dim1=0, dim2=1).real.sum(dim=-1)
+            there[...] = (share * trace).reshape(there.shape)
+            csm[:, z, y : y + rows] = fix_phase(vectors, reference).reshape(n_coils, *there.shape)
+
+
+def _waves(width: int, length: int, like: Tensor) -> Tensor:
+    """exp(-2 pi i d r / length), (width, length): d and r counted from the centre of their axes."""
+    d = torch.arange(width, device=like.device) - width // 2
+    r = torch.arange(length, device=like.device) - length // 2
+    turns = (d[:, None] * r % length).to(torch.float64) / length
+    return torch.exp(-2j * torch.pi * turns).to(like.dtype)

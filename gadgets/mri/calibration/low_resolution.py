@@ -1,0 +1,29 @@
+"""Coil images of low resolution."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gadgets.mri.calibration.region import calibration_region
+from gadgets.mri.fft import ifft
+from gadgets.mri.kspace import KSpace
+
+
+def low_resolution(reference: KSpace) -> Tensor:
+    """Coil images (*other, coil, z, y, x) from the fully sampled centre of k-space, on the full matrix.
+
+    Along axes where that region covers less than the matrix, a Hann window over it keeps the images from ringing; along
+    the others nothing is changed. Raises ValueError where the centre was not sampled.
+    """
+    region = calibration_region(reference.mask)
+    block = reference.data[(..., *region)]
+    for axis, (part, length) in zip((-3, -2, -1), zip(region, reference.matrix, strict=True), strict=True):
+        size = part.stop - part.start
+        if size < length:
+            offset = torch.arange(size, device=block.device) - size // 2
+            taper = torch.cos(torch.pi * offset / (size + 1)).square().to(block.real.dtype)
+            block = block * taper.reshape([-1] + [1] * (-1 - axis))
+    data = torch.zeros_like(reference.data)
+    data[(..., *region)] = block
+    return ifft(data, (-3, -2, -1))
