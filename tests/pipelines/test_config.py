@@ -128,9 +128,8 @@ def test_a_file(tmp_path):
 def test_override_in_a_gadget_and_in_a_configuration():
     changed = parse(STOCK_2, "x.xml").with_property("AccTrig", "trigger_dimension", "slice")
     assert changed.nodes[1].properties == {"trigger_dimension": "slice", "sorting_dimension": "slice"}
-    changed = (
-        parse(EXTERNAL, "x.xml").with_property("noise_adjust", "a", "<2>").with_property("noise_adjust#2", "b", "")
-    )
+    external = parse(EXTERNAL, "x.xml")
+    changed = external.with_property("noise_adjust", "a", "<2>").with_property("noise_adjust#2", "b", "")
     assert changed.nodes[0].properties == {"a": "<2>"}
     assert changed.nodes[0].configuration.endswith(
         b'<configuration><property name="a" value="&lt;2&gt;"/><own>text</own></configuration>'
