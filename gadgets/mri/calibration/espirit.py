@@ -20,8 +20,9 @@ def espirit(
     """Maps (*other, coil, *matrix) from the calibration region, and their eigenvalues (*other, 1, *matrix).
 
     block: (*other, coil, k2, k1, k0), the fully sampled centre of k-space. Patches of `kernel` points per axis (fewer
-    where an axis of the block is shorter), all coils together, lie in a space of few dimensions V: that of the singular
-    values above `threshold` times the largest, and above what noise alone can reach. K-space s with all its patches in V fulfils
+    where an axis of the block is shorter), all coils together, lie in a space V of few dimensions: that of the singular
+    values above `threshold` times the largest, and above what noise alone can reach. K-space s with all its patches in
+    V fulfils
 
         s = W s,  W = M^-1 sum_a R_a^H V V^H R_a,
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# Waves per axis run from -_ORDER to _ORDER, with a period of _PERIOD fields of view: smooth, and not periodic within it.
+# Waves per axis run from -_ORDER to _ORDER, periodic in _PERIOD fields of view: smooth, and not periodic within one.
 _ORDER = 2
 _PERIOD = 2.0
 # Coils sit on an ellipse around the object, at this distance from its centre, and see this far (fields of view).

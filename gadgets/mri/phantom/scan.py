@@ -53,16 +53,15 @@ def cartesian(
     ky, kz = (np.arange(length, dtype=float) - length // 2 for length in (ny, nz))
     scale = np.sqrt(nx * oversampling * ny * nz) / oversampling
     f, w = waves(), weights(coils)
-    out = np.zeros((coils, nz, ny * size), np.complex64)
+    # Waves of half a cycle shift the grid onto itself or half-way between: few different places are asked for.
+    all_x, at_x = np.unique(kx - f[:, None], return_inverse=True)
+    all_y, at_y = np.unique(ky - f[:, None], return_inverse=True)
     grid_z = kz[:, None, None] if nz > 1 else None
-    moved = np.empty((len(f) ** 2, nz, ny * size), np.complex64)
-    for q, fy in enumerate(f):
-        for p, fx in enumerate(f):
-            value = _object(grid_z, (ky - fy)[:, None], kx - fx, slice_index)
-            moved[q * len(f) + p] = value.reshape(nz, ny * size)
+    value = _object(grid_z, all_y[:, None], all_x, slice_index).astype(np.complex64)
+    value = value.reshape(nz, len(all_y), len(all_x))
+    moved = np.stack([value[:, rows][:, :, columns].reshape(nz, -1) for rows in at_y for columns in at_x])
     flat = (scale * w).astype(np.complex64).reshape(coils, -1)
-    np.matmul(flat, moved.reshape(len(moved), -1), out=out.reshape(coils, -1))
-    return out.reshape(coils, nz, ny, size)
+    return (flat @ moved.reshape(len(moved), -1)).reshape(coils, nz, ny, size)
 
 
 def truth(matrix: Sequence[int], *, slice_index: int = 0) -> NDArray[np.complex64]:
