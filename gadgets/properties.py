@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .stream.connection import Connection, adopt, report_failure
-from .stream.errors import Stopped
+from .stream.errors import describe_error
 
 
 class PropertyError(ValueError):
@@ -132,14 +132,6 @@ def configured(connection: Connection) -> dict[str, str]:
             raise PropertyError("a property without a name")
         found[name] = value
     return found
-
-
-def describe_error(error: BaseException) -> str:
-    """One line for people: the message, with the exception's type where that says something."""
-    text = " ".join(str(error).split())
-    if isinstance(error, (PropertyError, Stopped)) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def convert(name: str, value: str, annotation: Any) -> Any:

@@ -54,9 +54,7 @@ class AcquisitionBlock:
         dimensions = int(first["trajectory_dimensions"])
         trajectory: Array | None = None
         if dimensions:
-            trajectory = np.ndarray(
-                (n, samples, dimensions), np.float32, wire, HEAD_BYTES, (stride, 4 * dimensions, 4)
-            )
+            trajectory = np.ndarray((n, samples, dimensions), np.float32, wire, HEAD_BYTES, (stride, 4 * dimensions, 4))
         offset = HEAD_BYTES + 4 * samples * dimensions
         data: Array
         if samples * channels:

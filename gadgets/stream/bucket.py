@@ -219,9 +219,7 @@ def write_bucket(bucket: AcquisitionBucket) -> list[Buffer]:
     parts: list[Buffer] = [U16.pack(MessageId.BUCKET), meta]
     for part in ("data", "ref"):
         parts += [buffer_of(np.ascontiguousarray(b.headers)) for b in blocks[part]]
-        parts += [
-            buffer_of(np.array(b.trajectory, FLOAT, order="C")) for b in blocks[part] if b.trajectory is not None
-        ]
+        parts += [buffer_of(np.array(b.trajectory, FLOAT, order="C")) for b in blocks[part] if b.trajectory is not None]
         parts += [buffer_of(np.array(b.data, SAMPLE, order="C")) for b in blocks[part]]
         parts.append(written[part])
     parts += [head for head, _ in waveforms]

@@ -7,6 +7,7 @@ is noticed, and everything in the protocol can be read and written.
 
 from __future__ import annotations
 
+import copy
 import functools
 import io
 import socket
@@ -16,6 +17,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import ismrmrd
+import ismrmrd.xsd
+import numpy as np
 
 from .blocks import AcquisitionBlock, merge
 from .codec import RawMessage, encode, message_id
@@ -150,8 +153,6 @@ class Connection:
         for accepts in self.filters:
             if isinstance(accepts, _OfType) and issubclass(ismrmrd.Acquisition, accepts.kind):
                 continue
-            import numpy as np
-
             verdict = np.fromiter((bool(accepts(a)) for a in block), bool, len(block))
             accepted = verdict if accepted is None else accepted & verdict
         if accepted is None or accepted.all():
@@ -172,6 +173,16 @@ class Connection:
             dropped += len(items)
             self.ended = not items
         return dropped
+
+    def unread(self) -> bool:
+        """Whether anything is left to read, waiting for the next item or the end of the input."""
+        if self.ended or self._waiting:
+            return bool(self._waiting)
+        if next(self._acquisitions, None) is not None:
+            return True
+        self._waiting.extend(self.transport.receive())
+        self.ended = not self._waiting
+        return bool(self._waiting)
 
     # -- writing
 
@@ -229,13 +240,17 @@ def parse_config(xml: bytes) -> ET.Element | None:
 
 
 def parse_header(xml: bytes) -> Any:
-    """The ISMRMRD header as an object. Raises ProtocolError for XML that is not one."""
-    import ismrmrd.xsd
+    """The ISMRMRD header as an object of the caller's own. Raises ProtocolError for XML that is not one."""
+    return copy.deepcopy(_parsed_header(xml))
 
+
+@functools.lru_cache(maxsize=4)
+def _parsed_header(xml: bytes) -> Any:
+    """Every gadget of a chain reads the same header; parsing costs ten times what a copy does."""
     try:
         return ismrmrd.xsd.CreateFromDocument(xml)
     except Exception as error:
-        raise ProtocolError(f"the ISMRMRD header cannot be read: {error}") from None
+        raise ProtocolError(f"the ISMRMRD header cannot be read: {' '.join(str(error).split())}") from None
 
 
 def connect(sock: socket.socket, limits: Limits | None = None) -> Connection:

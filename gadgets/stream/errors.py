@@ -29,3 +29,11 @@ class PeerError(StreamError):
 
 class Stopped(StreamError):
     """The chain was stopped (another gadget failed, or the client left); unwind."""
+
+
+def describe_error(error: BaseException) -> str:
+    """An exception in one line for people: its message, after the type's name where that says more."""
+    text = " ".join(str(error).split())
+    if text and isinstance(error, (ValueError, StreamError)):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

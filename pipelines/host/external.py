@@ -1,0 +1,178 @@
+"""Gadgets in other processes: a child `python -m gadgetron`, or a peer that already listens.
+
+Both speak the same protocol on a socket: CONFIG, HEADER, items, CLOSE; then their items and their CLOSE.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import IO
+
+from gadgets.stream.connection import Connection
+from gadgets.stream.control import Close, Config, Header
+from gadgets.stream.errors import Stopped, StreamError, describe_error
+from gadgets.stream.transport import SocketTransport
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 60.0
+EXIT_SECONDS = 10.0
+CONNECT_TRIES = 5
+KEPT_LINES = 30
+
+
+class ExternalError(StreamError):
+    """A gadget in another process failed, or could not be reached."""
+
+
+def child(module: str, target: str) -> Callable[[Connection], None]:
+    """A gadget that runs `module`'s `target` as a child process, as a Gadgetron would."""
+
+    def run(connection: Connection) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            command = [sys.executable, "-m", "gadgetron", str(port), module, target]
+            process = subprocess.Popen(
+                command,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno(),
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            lines = _Lines(process.stderr)
+            try:
+                _relay(_accept(listener, process, lines), connection, lambda: _reason(process, lines))
+                if process.wait(EXIT_SECONDS) != 0:
+                    raise ExternalError(_reason(process, lines))
+            except subprocess.TimeoutExpired:
+                raise ExternalError(f"{module}.{target} did not exit after its CLOSE") from None
+            finally:
+                process.kill()
+                process.wait()
+                lines.join()
+
+    return run
+
+
+def peer(address: str, port: int) -> Callable[[Connection], None]:
+    """A gadget that listens at `address:port`."""
+
+    def run(connection: Connection) -> None:
+        sock = _reach(address, port)
+        _relay(sock, connection, lambda: f"the peer at {address}:{port} ended the connection without CLOSE")
+
+    return run
+
+
+class _Lines(threading.Thread):
+    """What a child writes to its standard error: logged as it comes, the last lines kept for the error message."""
+
+    def __init__(self, stream: IO[str] | None):
+        super().__init__(name="standard error of a child", daemon=True)
+        self._stream = stream
+        self.last: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self.start()
+
+    def run(self) -> None:
+        if self._stream is None:
+            return
+        with self._stream:
+            for line in self._stream:
+                self.last.append(line.rstrip())
+                log.info("%s", line.rstrip())
+
+
+def _accept(listener: socket.socket, process: subprocess.Popen[str], lines: _Lines) -> socket.socket:
+    deadline = time.monotonic() + START_SECONDS
+    listener.settimeout(0.1)
+    while time.monotonic() < deadline:
+        try:
+            sock, _ = listener.accept()
+        except TimeoutError:
+            if process.poll() is not None:
+                raise ExternalError(_reason(process, lines)) from None
+            continue
+        sock.settimeout(None)
+        return sock
+    raise ExternalError(f"the child process did not connect within {START_SECONDS:.0f} s")
+
+
+def _reach(address: str, port: int) -> socket.socket:
+    for attempt in range(CONNECT_TRIES):
+        if attempt:
+            time.sleep(1.0)
+        try:
+            sock = socket.create_connection((address, port), timeout=5.0)
+        except OSError as error:
+            reason = error
+            continue
+        sock.settimeout(None)
+        return sock
+    raise ExternalError(f"nothing answers at {address}:{port} after {CONNECT_TRIES} tries: {describe_error(reason)}")
+
+
+def _relay(sock: socket.socket, connection: Connection, reason: Callable[[], str]) -> None:
+    """Send the connection's input to the peer and its items on, until both have closed."""
+    transport = SocketTransport(sock)
+    ended = threading.Event()
+    stopped = threading.Event()
+
+    def feed() -> None:
+        try:
+            transport.send(Config(connection.raw_bytes.config))
+            transport.send(Header(connection.raw_bytes.header))
+            for item in connection.blocks():
+                transport.send(item)
+            transport.send(Close())
+            ended.set()
+        except Stopped:
+            stopped.set()
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            log.debug("the peer takes no more input")
+
+    with sock:
+        feeder = threading.Thread(target=feed, name="input of an external gadget", daemon=True)
+        feeder.start()
+        try:
+            while items := transport.receive():
+                for item in items:
+                    connection.send(item)
+        except Stopped:
+            raise
+        except (StreamError, OSError) as error:
+            if stopped.is_set():
+                raise Stopped("the chain was stopped") from None
+            told = describe_error(error)
+            raise ExternalError(reason() if "without CLOSE" in told else told) from error
+    if not ended.is_set():
+        # An early CLOSE is a failure if the process says so, and a gadget that left its input otherwise.
+        raise ExternalError(f"it closed before the end of its input; {reason()}")
+    feeder.join()
+
+
+def _reason(process: subprocess.Popen[str], lines: _Lines) -> str:
+    """Why a child ended: its last words, which for Python are the exception."""
+    try:
+        code = process.wait(EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return "its process is still running"
+    lines.join(1.0)
+    words = next((line for line in reversed(lines.last) if line.strip()), "")
+    ended = f"signal {-code}" if code < 0 else f"exit status {code}"
+    return f"its process ended with {ended}{': ' if words else ''}{words}"
+
+
+def environment() -> dict[str, str]:
+    """The environment of children: modules are found where this process finds them."""
+    paths = [path for path in sys.path if path]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
