@@ -34,6 +34,8 @@ MAY_IMPORT_SOCKETS = {
     "gadgets.stream.connection",
     "gadgets.stream.transport",
     "pipelines.host.external",
+    "pipelines.host.frames",
+    "pipelines.host.input",
     "pipelines.host.server",
     "pipelines.host.session",
     "pipelines.host.worker",
