@@ -36,6 +36,7 @@ MAY_IMPORT_SOCKETS = {
     "pipelines.host.external",
     "pipelines.host.frames",
     "pipelines.host.input",
+    "pipelines.host.pool",
     "pipelines.host.server",
     "pipelines.host.session",
     "pipelines.host.worker",
