@@ -15,7 +15,8 @@ class ConfigError(ValueError):
     """A pipeline that cannot be used, in one line: where, and why, and what there is instead."""
 
     def __init__(self, what: str, *, place: str = "") -> None:
-        super().__init__(f"{place}: {what}" if place else what)
+        message = f"{place}: {what}" if place else what
+        super().__init__(" ".join(message.splitlines()))
 
 
 def place(file: str, line: int, label: str = "") -> str:

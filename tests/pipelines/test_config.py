@@ -158,6 +158,12 @@ def test_override_that_xml_cannot_hold():
         parse(STOCK_2, "x.xml").with_property("AccTrig", "trigger_dimension", "\0")
 
 
+def test_a_refusal_is_one_line_whatever_it_quotes():
+    text = stream('<external><execute name="m" target="a&#10;b" type="python"/></external>')
+    with pytest.raises(ConfigError, match="^x.xml, line 4, gadget a b: the character"):
+        parse(text, "x.xml").with_property("a\nb", "size", "\0")
+
+
 def gadget(name: str, **properties: str) -> str:
     inner = "".join(f'<property name="{key}" value="{value}"/>' for key, value in properties.items())
     return f"<gadget><name>{name}</name><dll>d</dll><classname>{name}Gadget</classname>{inner}</gadget>"
