@@ -27,10 +27,7 @@ class KSpace:
     dcf: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.data.ndim < 4:
-            raise ValueError(f"data has shape {tuple(self.data.shape)}, expected (*other, coil, k2, k1, k0)")
-        if not self.data.is_complex():
-            raise TypeError(f"data is {self.data.dtype}, expected a complex dtype")
+        _require_data(self.data)
         if self.mask.dtype != torch.bool:
             raise TypeError(f"mask is {self.mask.dtype}, expected torch.bool")
         self._require_shape("mask", self.mask, 1)
@@ -53,6 +50,7 @@ class KSpace:
     @classmethod
     def from_data(cls, data: Tensor) -> KSpace:
         """Cartesian k-space (*other, coil, k2, k1, k0) whose samples are those where any coil is not zero."""
+        _require_data(data)
         return cls(data=data, mask=(data != 0).any(dim=-4, keepdim=True))
 
     @property
@@ -109,3 +107,11 @@ class KSpace:
         fits = len(given) == len(expected) and given[-4:] == expected[-4:]
         if not fits or any(g not in (1, e) for g, e in zip(given, expected, strict=True)):
             raise ValueError(f"csm has shape {given}, k-space has shape {expected}: coils and matrix must be the same")
+
+
+def _require_data(data: Tensor) -> None:
+    """Refuse what cannot be samples of k-space."""
+    if data.ndim < 4:
+        raise ValueError(f"data has shape {tuple(data.shape)}, expected (*other, coil, k2, k1, k0)")
+    if not data.is_complex():
+        raise TypeError(f"data is {data.dtype}, expected a complex dtype")

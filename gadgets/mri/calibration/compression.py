@@ -13,7 +13,7 @@ def compression_matrix(
 
     samples: (coil, samples) noise-whitened k-space, of the calibration region as a rule. The rows are the leading
     eigenvectors (conjugated) of samples samples^H, by decreasing energy. They are orthonormal, so white noise stays
-    white. The phase of each row is such that its element of largest magnitude (the first of equals) is real and
+    white. The phase of each row is such that its first element of at least half the magnitude of the largest is real and
     positive. Give `coils`, the number of channels to keep (no more than there are), or `energy`, the share of the
     energy (0 to 1] to be kept at least, in which case the fewest channels are kept that do; both together keep the
     fewer. Channels are never dropped unasked: with neither, all are kept, rotated.
@@ -45,5 +45,7 @@ def compression_matrix(
         # Rounding may leave the last share just below 1; all channels hold all of the energy.
         kept = min(kept, int(np.argmax(share >= min(energy, share[-1]))) + 1)
     rows = rows[:kept]
-    largest = np.take_along_axis(rows, np.abs(rows).argmax(axis=1)[:, None], axis=1)
-    return (rows * (largest.conj() / np.abs(largest))).astype(np.complex64)
+    sizes = np.abs(rows)
+    first = (sizes >= sizes.max(axis=1, keepdims=True) / 2).argmax(axis=1)
+    chosen = np.take_along_axis(rows, first[:, None], axis=1)
+    return (rows * (chosen.conj() / np.abs(chosen))).astype(np.complex64)

@@ -9,12 +9,15 @@ from torch import Tensor
 def reference_coil(images: Tensor) -> Tensor:
     """Principal component of the channels over a whole image: (*other, coil), of unit length.
 
-    images: (*other, coil, z, y, x), in image space or in k-space. Its element of largest magnitude is real, positive.
+    images: (*other, coil, z, y, x), in image space or in k-space. The first channel that has half the magnitude of the
+    largest, or more, is real and positive. (Of the largest itself there can be several, which rounding would tell apart.)
     """
     channels = images.flatten(-3)
     vectors = torch.linalg.eigh(channels @ channels.mH).eigenvectors[..., -1]
-    largest = vectors.gather(-1, vectors.abs().argmax(dim=-1, keepdim=True))
-    return vectors * largest.conj() / largest.abs()
+    sizes = vectors.abs()
+    first = (sizes >= sizes.amax(dim=-1, keepdim=True) / 2).to(torch.uint8).argmax(dim=-1, keepdim=True)
+    chosen = vectors.gather(-1, first)
+    return vectors * chosen.conj() / chosen.abs()
 
 
 def principal_vectors(matrices: Tensor, iterations: int) -> tuple[Tensor, Tensor]:

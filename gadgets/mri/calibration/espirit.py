@@ -57,6 +57,7 @@ def _convolution(block: Tensor, kernel: int, threshold: float) -> Tensor:
         patches = patches.unfold(axis, width, 1)
     patches = patches.permute(0, 4, 5, 6, 1, 2, 3).reshape(n_coils * size[0] * size[1] * size[2], -1)
     energies, vectors = torch.linalg.eigh(patches @ patches.mH)
+    energies = energies.clamp_min(0)  # rounding leaves some below
     floor = _noise_edge(energies, patches.shape[1])
     space = vectors * (energies > torch.maximum(threshold**2 * energies[-1], floor))
     projection = (space @ space.mH).reshape(n_coils, *size, n_coils, *size)

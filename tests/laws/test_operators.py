@@ -1,0 +1,91 @@
+"""What is true of every operator."""
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+
+import gadgets.mri.operators
+from gadgets.mri.operators.encoding import EncodingOp
+from gadgets.mri.operators.fourier import FourierOp
+from gadgets.mri.operators.identity import IdentityOp
+from gadgets.mri.operators.linear_operator import LinearOperator
+from gadgets.mri.operators.sampling import SamplingOp
+from gadgets.mri.operators.sensitivity import SensitivityOp
+
+MATRIX = (3, 4, 5)
+IMAGE, COILS = (2, 1, *MATRIX), (2, 3, *MATRIX)
+
+
+def csm():
+    return torch.randn(COILS, dtype=torch.complex128)
+
+
+def mask():
+    return torch.rand(2, 1, *MATRIX) > 0.5
+
+
+# Each operator with the shapes of its domain and range.
+EXAMPLES = {
+    EncodingOp: (lambda: EncodingOp(csm(), mask()), IMAGE, COILS),
+    FourierOp: (FourierOp, COILS, COILS),
+    IdentityOp: (IdentityOp, IMAGE, IMAGE),
+    SamplingOp: (lambda: SamplingOp(mask()), COILS, COILS),
+    SensitivityOp: (lambda: SensitivityOp(csm()), IMAGE, COILS),
+}
+ALGEBRA = {
+    "adjoint": (lambda: SensitivityOp(csm()).H, COILS, IMAGE),
+    "composition": (lambda: SamplingOp(mask()) @ FourierOp() @ SensitivityOp(csm()), IMAGE, COILS),
+    "sum": (lambda: SensitivityOp(csm()) + SensitivityOp(csm()), IMAGE, COILS),
+    "multiple": (lambda: (2 - 1j) * SensitivityOp(csm()), IMAGE, COILS),
+    "tensor multiple": (lambda: SensitivityOp(csm()) * torch.tensor(2 + 1j), IMAGE, COILS),
+    "damped": (lambda: EncodingOp(csm(), mask()).gram + 0.1 * IdentityOp(), IMAGE, IMAGE),
+}
+CASES = {cls.__name__: case for cls, case in EXAMPLES.items()} | ALGEBRA
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request):
+    torch.manual_seed(0)
+    make, domain, codomain = request.param
+    x, y = (torch.randn(shape, dtype=torch.complex128) for shape in (domain, codomain))
+    return make(), x, y
+
+
+def test_every_operator_on_disk_has_an_example():
+    found = set()
+    for file in Path(next(iter(gadgets.mri.operators.__path__))).glob("[!_]*.py"):
+        module = import_module(f"gadgets.mri.operators.{file.stem}")
+        for name, cls in inspect.getmembers(module, inspect.isclass):
+            if issubclass(cls, LinearOperator) and not name.startswith("_"):
+                found.add(cls)
+    assert found - {LinearOperator} == set(EXAMPLES)
+
+
+def test_is_linear(case):
+    operator, x, _ = case
+    other = torch.randn_like(x)
+    torch.testing.assert_close(operator((2 - 3j) * x + other), (2 - 3j) * operator(x) + operator(other))
+
+
+def test_adjoint(case):
+    operator, x, y = case
+    forward = torch.vdot(y.flatten(), operator(x).flatten())
+    torch.testing.assert_close(torch.vdot(operator.H(y).flatten(), x.flatten()), forward)
+    torch.testing.assert_close(operator.H.H(x), operator(x))
+
+
+def test_gram(case):
+    operator, x, _ = case
+    gram = operator.gram
+    torch.testing.assert_close(gram(x), operator.H(operator(x)))
+    torch.testing.assert_close(gram.H(x), gram(x))
+
+
+def test_gradient_is_the_adjoint(case):
+    operator, x, y = case
+    x.requires_grad_()
+    (y.conj() * operator(x)).real.sum().backward()
+    torch.testing.assert_close(x.grad, operator.H(y))

@@ -1,0 +1,37 @@
+"""The encoding of Cartesian k-space."""
+
+import pytest
+import torch
+
+from gadgets.mri.fft import fft
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.operators.encoding import encoding
+
+LINES = (slice(None), slice(None), slice(0, None, 2), slice(None))
+PLANES = (slice(None), slice(1, None, 2), slice(None), slice(None))
+POINTS = (slice(None), slice(1, None, 2), slice(0, None, 3), slice(2, None))
+
+
+def scan(undersampled, matrix=(3, 6, 5)):
+    csm = torch.randn(2, 4, *matrix, dtype=torch.complex128)
+    mask = torch.zeros(2, 1, *matrix, dtype=torch.bool)
+    mask[(slice(None), *undersampled)] = True
+    return KSpace(data=torch.zeros_like(csm), mask=mask), csm
+
+
+@pytest.mark.parametrize("undersampled", [(slice(None),) * 4, LINES, PLANES, POINTS])
+def test_is_what_the_scanner_does_and_its_gram_is_its_own(undersampled):
+    kspace, csm = scan(undersampled)
+    x = torch.randn(2, 1, *kspace.matrix, dtype=torch.complex128)
+    operator = encoding(kspace, csm)
+    torch.testing.assert_close(operator(x), kspace.mask * fft(csm * x, (-3, -2, -1)))
+    torch.testing.assert_close(operator.gram(x), operator.H(operator(x)))
+
+
+def test_maps_of_other_coils_or_matrix_are_refused():
+    kspace, csm = scan(LINES)
+    with pytest.raises(ValueError, match=r"csm has shape \(2, 3, 3, 6, 5\), k-space has shape \(2, 4, 3, 6, 5\)"):
+        encoding(kspace, csm[:, :3])
+    with pytest.raises(ValueError, match="matrix must be the same"):
+        encoding(kspace, csm[..., :4])
+    assert encoding(kspace, csm[:1]) is not None

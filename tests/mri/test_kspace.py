@@ -1,0 +1,58 @@
+"""K-space and its refusals."""
+
+import pytest
+import torch
+
+from gadgets.mri.kspace import KSpace
+
+
+def data(*shape):
+    return torch.randn(*shape, dtype=torch.complex64)
+
+
+def test_from_data_masks_what_any_coil_acquired():
+    x = data(2, 3, 1, 4, 5)
+    x[:, :, :, 1] = 0
+    x[:, 0, :, 2] = 0
+    kspace = KSpace.from_data(x)
+    assert kspace.mask.shape == (2, 1, 1, 4, 5)
+    assert kspace.mask.all(dim=-1).squeeze()[0].tolist() == [True, False, True, True]
+    assert (kspace.n_coils, kspace.other, kspace.matrix) == (3, (2,), (1, 4, 5))
+    assert kspace.acceleration == pytest.approx(4 / 3)
+    assert kspace.to("cpu").mask.equal(kspace.mask)
+
+
+def test_masks_and_trajectories_broadcast():
+    KSpace(
+        data=data(2, 3, 1, 4, 5),
+        mask=torch.ones(1, 1, 1, 4, 1, dtype=torch.bool),
+        trajectory=torch.zeros(1, 3, 1, 4, 5),
+        dcf=torch.ones(1, 1, 1, 4, 5),
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5), (3, 1, 4, 5), (1, 1, 4, 4), (1, 1, 1, 4, 5)])
+def test_a_mask_of_wrong_shape_is_refused_with_both(shape):
+    with pytest.raises(ValueError, match=r"mask has shape .*expected \(1, 1, 4, 5\)"):
+        KSpace(data=data(3, 1, 4, 5), mask=torch.ones(shape, dtype=torch.bool))
+
+
+def test_wrong_kinds_are_refused():
+    with pytest.raises(TypeError, match="expected torch.bool"):
+        KSpace(data=data(3, 1, 4, 5), mask=torch.ones(1, 1, 4, 5))
+    with pytest.raises(TypeError, match="float32"):
+        KSpace.from_data(data(3, 1, 4, 5).real)
+    with pytest.raises(ValueError, match=r"\(1, 4, 5\), expected"):
+        KSpace.from_data(data(1, 4, 5))
+    with pytest.raises(ValueError, match="trajectory has shape"):
+        KSpace(
+            data=data(3, 1, 4, 5), mask=torch.ones(1, 1, 4, 5, dtype=torch.bool), trajectory=torch.zeros(2, 1, 4, 5)
+        )
+
+
+def test_what_is_not_finite_is_counted_and_located():
+    x = data(2, 3, 1, 4, 5)
+    x[1, 2, 0, 3, 4] = complex(0, float("nan"))
+    x[1, 2, 0, 3, 1] = complex(float("inf"), 0)
+    with pytest.raises(ValueError, match="2 samples .* first at other0 1, coil 2, k2 0, k1 3, k0 1"):
+        KSpace.from_data(x).require_finite()
