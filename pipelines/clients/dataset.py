@@ -17,7 +17,7 @@ from gadgets.stream.blocks import HEAD_BYTES, AcquisitionBlock
 from gadgets.stream.dtypes import ACQUISITION_HEADER, WAVEFORM_HEADER
 
 from .acquisition_writer import AcquisitionWriter
-from .hdf5 import Array, DatasetError, find_group, open_for_reading, packed
+from .hdf5 import Array, DatasetError, Records, find_group, open_for_reading, packed
 from .images import ImageWriter, read_images
 
 __all__ = ["AcquisitionWriter", "Dataset", "DatasetError", "ImageWriter", "read_images"]
@@ -88,17 +88,18 @@ class Dataset:
         self.close()
 
     def _blocks(self, block_bytes: int) -> Iterator[AcquisitionBlock]:
+        records = Records(self._data, self.path, "acquisition")
         position = 0
-        size = _message_bytes(self._read(self._data, 0, 1, "acquisition"))
+        size = _message_bytes(records.read(0, 1))
         while position < self.n_acquisitions:
             wanted = max(1, min(block_bytes // size, _MOST_RECORDS, self.n_acquisitions - position))
             # A record does not say its size before it is read, and small acquisitions (noise) can be followed
             # by large ones: the slice's last record is looked at first, so that the slice stays within bounds.
-            size = max(size, _message_bytes(self._read(self._data, position + wanted - 1, 1, "acquisition")))
+            size = max(size, _message_bytes(records.read(position + wanted - 1, 1)))
             wanted = max(1, min(wanted, block_bytes // size))
-            records = self._read(self._data, position, wanted, "acquisition")
-            size = _message_bytes(records[-1:])
-            yield from self._split(records, position)
+            found = records.read(position, wanted)
+            size = _message_bytes(found[-1:])
+            yield from self._split(found, position)
             position += wanted
 
     def _split(self, records: Array, position: int) -> Iterator[AcquisitionBlock]:
@@ -133,10 +134,13 @@ class Dataset:
         return joined
 
     def _read_waveforms(self) -> Iterator[ismrmrd.Waveform]:
-        for position in range(0, self.n_waveforms, _WAVEFORMS_READ):
-            records = self._read(self._waveforms, position, _WAVEFORMS_READ, "waveform")
-            heads = packed(records["head"], WAVEFORM_HEADER, f"{self.path}: waveform headers")
-            for i, (head, values) in enumerate(zip(heads, records["data"], strict=True)):
+        if not self.n_waveforms:
+            return
+        records = Records(self._waveforms, self.path, "waveform")
+        for position in range(0, len(records), _WAVEFORMS_READ):
+            found = records.read(position, _WAVEFORMS_READ)
+            heads = packed(found["head"], WAVEFORM_HEADER, f"{self.path}: waveform headers")
+            for i, (head, values) in enumerate(zip(heads, found["data"], strict=True)):
                 shape = int(head["channels"]), int(head["number_of_samples"])
                 if len(values) != shape[0] * shape[1]:
                     raise DatasetError(
@@ -144,16 +148,6 @@ class Dataset:
                         f"header, but {len(values)} values are stored"
                     )
                 yield ismrmrd.Waveform(head.tobytes(), np.asarray(values, np.uint32))
-
-    def _read(self, records: h5py.Dataset, position: int, n: int, what: str) -> Array:
-        """Whole records: h5py, asked for some fields only, reads and never frees the others' variable-length data."""
-        last = min(position + n, records.size) - 1
-        try:
-            found: Array = records[position : last + 1].reshape(-1)
-        except (OSError, RuntimeError, ValueError) as error:
-            which = f"{what} {position}" if last == position else f"{what}s {position} to {last}"
-            raise DatasetError(f"{self.path}: {which} cannot be read, the file is damaged: {error}") from None
-        return found
 
 
 _SHAPE = ("number_of_samples", "active_channels", "trajectory_dimensions")

@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5s, h5t
 
 from gadgets.stream.dtypes import ACQUISITION_HEADER, WAVEFORM_HEADER
 
@@ -64,6 +65,36 @@ def packed(found: Array, dtype: np.dtype[Any], what: str) -> Array:
     for name in dtype.names or ():
         copy[name] = packed(found[name], dtype[name], what) if dtype[name].names else found[name]
     return copy
+
+
+class Records:
+    """A one-dimensional HDF5 dataset of records, read in slices.
+
+    Whole records are read: h5py, asked for some of the fields, reads the variable-length values of the others too and
+    never frees them. HDF5's description of the records is made once, because it costs more than reading one.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, path: str, what: str):
+        self._dataset = dataset
+        self._path, self._what = path, what
+        self._type = h5t.py_create(dataset.dtype)
+        self._space = dataset.id.get_space()
+        self._ones = (1,) * (dataset.ndim - 1)  # some files have (n, 1) records
+
+    def __len__(self) -> int:
+        return int(self._dataset.size)
+
+    def read(self, position: int, n: int) -> Array:
+        """Up to `n` records from `position` on. Raises DatasetError, naming them, when they cannot be read."""
+        n = min(n, len(self) - position)
+        found = np.zeros(n, self._dataset.dtype)
+        try:
+            self._space.select_hyperslab((position, *(0 for _ in self._ones)), (n, *self._ones))
+            self._dataset.id.read(h5s.create_simple((n,)), self._space, found, self._type)
+        except (OSError, RuntimeError, ValueError) as error:
+            which = f"{self._what} {position}" if n == 1 else f"{self._what}s {position} to {position + n - 1}"
+            raise DatasetError(f"{self._path}: {which} cannot be read, the file is damaged: {error}") from None
+        return found
 
 
 class PartialFile:
