@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-import pkgutil
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,8 +25,6 @@ __all__ = ["ConfigError", "Loaded", "check_client_property", "gadget_names", "lo
 
 _EXAMPLES = "gadgetron.examples"
 _METHODS = "gadgets.mri.methods"
-# Modules beside the gadgets that hold none.
-_NO_GADGETS = {"properties", "tensors"}
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,18 @@ class Loaded:
 
 
 def gadget_names() -> list[str]:
-    """The gadgets there are: the names of the modules of ``gadgets``, without importing any."""
-    return sorted(name for name, is_gadget in _modules().items() if is_gadget)
+    """The gadgets there are, without importing any: the modules of ``gadgets`` that define their own name."""
+    return sorted(file.stem for folder in _folders() for file in folder.glob("*.py") if _is_gadget(file))
 
 
-def _modules() -> dict[str, bool]:
-    """The modules of the package ``gadgets``, and whether each is a gadget."""
+def _folders() -> list[Path]:
     package = importlib.util.find_spec("gadgets")
-    modules = pkgutil.iter_modules((package and package.submodule_search_locations) or [])
-    return {module.name: not module.ispkg and module.name not in _NO_GADGETS for module in modules}
+    return [Path(folder) for folder in (package and package.submodule_search_locations) or ()]
+
+
+def _is_gadget(file: Path) -> bool:
+    defines = rf"^(def|class) {re.escape(file.stem)}\b|^{re.escape(file.stem)} ="
+    return re.search(defines, file.read_text(encoding="utf-8"), re.MULTILINE) is not None
 
 
 def load(node: Gadget | Execute, *, allow: Sequence[str] = (), trusted: bool = True) -> Loaded:
@@ -101,8 +103,11 @@ def _below(module: str, prefixes: Iterable[str]) -> bool:
 
 def _permitted(module: str, allow: Sequence[str]) -> bool:
     package, _, name = module.partition(".")
-    if package == "gadgets" and name.isidentifier() and _modules().get(name, True):
-        return True
+    if package == "gadgets" and name.isidentifier():
+        files = [folder / f"{name}.py" for folder in _folders()]
+        # One that is not there may be asked for: the import then says which there are.
+        if all(_is_gadget(file) if file.exists() else not file.with_suffix("").exists() for file in files):
+            return True
     return _below(module, (_EXAMPLES, *allow))
 
 

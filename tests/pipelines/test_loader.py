@@ -72,12 +72,12 @@ def test_the_naming_rule(classname, name):
 
 
 def test_a_function(modules):
-    modules("gadgets.one_more", "def run(connection): connection.append(1)")
-    loaded = load(execute("gadgets.one_more", anything="goes"), trusted=False)
+    modules("gadgets.one_more", "def one_more(connection): connection.append(1)")
+    loaded = load(execute("gadgets.one_more", "one_more", anything="goes"), trusted=False)
     seen = []
     loaded.target(seen)
     assert seen == [1]
-    assert loaded.label == "run"
+    assert loaded.label == "one_more"
     assert "one_more" in gadget_names()
 
 
@@ -122,6 +122,13 @@ def test_what_a_client_may_not_name(module):
         load(execute(module), trusted=False)
 
 
+def test_a_module_beside_the_gadgets_is_none(modules):
+    modules("gadgets.one_less", "def helper(connection): pass")
+    assert "one_less" not in gadget_names()
+    with pytest.raises(ConfigError, match="'gadgets.one_less' is not allowed from a client"):
+        load(execute("gadgets.one_less", "helper"), trusted=False)
+
+
 def test_what_a_client_may_not_name_is_not_imported(modules, tmp_path):
     modules("of_a_site", f"open({str(tmp_path / 'ran')!r}, 'w')")
     for allow in ((), ("of_a",), ("of_a_site.below",)):
@@ -141,16 +148,16 @@ def test_what_is_allowed_by_name(modules, tmp_path):
 
 @pytest.mark.parametrize("target", ["system", "Popen", "__loader__"])
 def test_a_client_cannot_reach_through_a_gadgets_imports(modules, target):
-    modules("gadgets.one_more", "from os import system\nfrom subprocess import Popen")
+    modules("gadgets.one_more", "from os import system\nfrom subprocess import Popen\nclass one_more: pass")
     with pytest.raises(ConfigError, match=f"'gadgets.one_more:{target}' is not allowed from a client"):
         load(execute("gadgets.one_more", target), trusted=False)
 
 
 def test_a_client_cannot_have_a_method_imported_from_anywhere(modules):
-    modules("gadgets.one_more", "def run(connection): pass")
-    node = execute("gadgets.one_more", method="of_a_site.Magic")
+    modules("gadgets.one_more", "def one_more(connection): pass")
+    node = execute("gadgets.one_more", "one_more", method="of_a_site.Magic")
     with pytest.raises(
-        ConfigError, match="gadget run: method 'of_a_site.Magic' is not allowed from a client; allowed: "
+        ConfigError, match="gadget one_more: method 'of_a_site.Magic' is not allowed from a client; allowed: "
     ):
         load(node, trusted=False)
     assert load(node, allow=("of_a_site",), trusted=False)
@@ -176,7 +183,7 @@ def test_a_missing_module():
 
 
 def test_a_missing_gadget_says_which_there_are(modules):
-    modules("gadgets.one_more", "")
+    modules("gadgets.one_more", "def one_more(connection): pass")
     with pytest.raises(ConfigError, match=r"no module named 'gadgets.one_mor'; did you mean 'one_more'\? there are: "):
         load(execute("gadgets.one_mor"))
 
