@@ -17,6 +17,7 @@ from gadgets.outputs.images import Counter, image_array
 from gadgets.outputs.meta import new_meta
 from gadgets.properties import gadget
 from gadgets.stream.connection import Connection
+from gadgets.tensors import tensor
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def simple_recon(connection: Connection) -> None:
 
 
 def _images(buffer: ReconBuffer, space: int, counter: Counter) -> ImageArray:
-    kspace = torch.from_numpy(buffer.data.T)
+    kspace = tensor(buffer.data)
     pixels = np.empty((*kspace.shape[:3], 1, *kspace.shape[4:]), np.complex64)
     for index in np.ndindex(*kspace.shape[:3]):
         pixels[index][0] = root_sum_of_squares(kspace[index]).numpy()

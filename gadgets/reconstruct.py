@@ -1,0 +1,153 @@
+"""Recon data to images by a method of choice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import ismrmrd
+import torch
+from gadgetron.types.image_array import ImageArray
+from gadgetron.types.recon_data import ReconBit, ReconBuffer, ReconData
+from torch import Tensor
+
+from gadgets.mri import methods
+from gadgets.mri.kspace import KSpace
+from gadgets.outputs.image_headers import image_headers
+from gadgets.outputs.images import Counter, image_array
+from gadgets.outputs.meta import new_meta
+from gadgets.properties import gadget
+from gadgets.stream.connection import Connection
+from gadgets.stream.dtypes import ACQUISITION_HEADER
+from gadgets.stream.headers import header_array
+from gadgets.tensors import (
+    first_of_slice,
+    holds_maps,
+    kspace,
+    of_slice,
+    reference,
+    require_calibration,
+    slices,
+    tensor,
+    to_reconstructed,
+)
+
+log = logging.getLogger(__name__)
+
+#: What can be reconstructed as it lies in the buffer: echo planar readouts are on the grid once they are corrected.
+_ON_THE_GRID = ("cartesian", "epi")
+
+
+def _check(properties: Mapping[str, Any]) -> None:
+    settings = {name: value for name, value in properties.items() if name not in ("method", "device")}
+    methods.create(properties["method"], settings)
+    _device(properties["device"])
+
+
+@gadget(check=_check)
+def reconstruct(connection: Connection, *, method: str = "cg_sense", device: str = "auto", **settings: str) -> None:
+    """Images of every N, S and LOC. recon data -> image arrays, one for each encoding space, as soon as they are done.
+
+    method: the name of a method (`gadgets.mri.methods`), or a dotted name of one elsewhere; further properties are the
+    fields of the method. device: `auto` (CUDA where there is one), or a device by its name.
+
+    Maps in the reference (`coil_sensitivities`) are used where they are there. Else the method calibrates itself once
+    for each slice, by the reference or, without one, by the fully sampled centre of the data. Of several N and S, the
+    first with lines serves for all of the slice.
+
+    Images are complex64, on the reconstructed matrix and field of view, those of encoding space e in series e. Their
+    meta names the method with all its settings. Encoding spaces without data are skipped.
+
+    Raises ValueError for a device that is absent, for scans that are off the Cartesian grid, and what the method
+    raises, with the slice and repetition at which it happened.
+    """
+    worker = _Reconstruction(method, methods.create(method, settings), _device(device), connection)
+    for item in connection.blocks():
+        if not isinstance(item, ReconData):
+            connection.send(item)
+            continue
+        for space, bit in enumerate(item.bits):
+            if bit.data.data.size:
+                connection.send(worker.images(bit, space))
+
+
+class _Reconstruction:
+    """A method at work on one scan, with what it has calibrated so far."""
+
+    def __init__(self, name: str, method: methods.Method, device: torch.device, connection: Connection):
+        self.name = name
+        self.method = method
+        self.device = device
+        self.connection = connection
+        self.counter = Counter()
+        self.calibrations: dict[tuple[Any, ...], Tensor | None] = {}
+        log.info("%r on %s", method, device)
+
+    def images(self, bit: ReconBit, space: int) -> ImageArray:
+        """The images of one encoding space."""
+        self._require_grid(space)
+        whole = kspace(bit.data)
+        csm = tensor(bit.ref.data) if holds_maps(bit.ref) else None
+        own = None if csm is not None or bit.ref is None or not bit.ref.data.size else reference(bit.ref, bit.data)
+        pixels = torch.zeros((*whole.other, 1, *whole.matrix), dtype=torch.complex64)
+        for loc, number in enumerate(slices(bit.data)):
+            if number is None:
+                continue
+            try:
+                calibration = self._calibration(own, whole, loc, (space, number)) if csm is None else csm[loc : loc + 1]
+                part = of_slice(whole, loc).to(self.device)
+                on_device = None if calibration is None else calibration.to(self.device)
+                pixels[loc : loc + 1] = self.method(part, on_device).cpu()
+            except Exception as error:
+                kind = ValueError if isinstance(error, ValueError) else RuntimeError
+                raise kind(f"{self.name} at slice {number}, repetition {_repetition(bit.data)}: {error}") from error
+        return self._array(pixels, bit.data, space)
+
+    def _calibration(self, own: KSpace | None, whole: KSpace, loc: int, key: tuple[int, int]) -> Tensor | None:
+        """What the method calibrated for a slice, from its reference or from its data."""
+        known = (*key, whole.n_coils, whole.matrix)
+        if known not in self.calibrations:
+            part = first_of_slice(own if own is not None and own.mask[loc].any() else whole, loc)
+            found = self.method.calibrate(part.to(self.device))
+            if found is not None:
+                require_calibration(part)
+            self.calibrations[known] = found
+        return self.calibrations[known]
+
+    def _array(self, pixels: Tensor, buffer: ReconBuffer, space: int) -> ImageArray:
+        pixels, field_of_view = to_reconstructed(pixels, buffer.sampling)
+        matrix = tuple(pixels.shape[:-4:-1])
+        headers = image_headers(buffer, matrix, field_of_view, image_type=ismrmrd.IMTYPE_COMPLEX, series=space)
+        history, comment = ["deepgadgets", self.name], repr(self.method)
+        measurement = self.connection.header.measurementInformation
+        protocol = (measurement.protocolName if measurement else None) or ""
+
+        def describe(header: Any) -> ismrmrd.Meta:
+            return new_meta(header, history, comment=comment, description=protocol)
+
+        return image_array(pixels.numpy(), headers, describe, self.counter)
+
+    def _require_grid(self, space: int) -> None:
+        encodings = self.connection.header.encoding
+        trajectory = encodings[space].trajectory.value if space < len(encodings) else "cartesian"
+        if trajectory not in _ON_THE_GRID:
+            raise ValueError(
+                f"encoding space {space} is {trajectory}; reconstruct takes only {', '.join(_ON_THE_GRID)}"
+            )
+
+
+def _repetition(buffer: ReconBuffer) -> int:
+    """The repetition that a buffer belongs to."""
+    headers = header_array(buffer.headers, ACQUISITION_HEADER)
+    return int(headers["idx"]["repetition"].max())
+
+
+def _device(name: str) -> torch.device:
+    """The device of a name. Raises ValueError, with what there is, for one that is absent."""
+    there = ["cpu"] + [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if name == "auto":
+        return torch.device(there[1] if len(there) > 1 else "cpu")
+    if name not in there and not (name == "cuda" and len(there) > 1):
+        raise ValueError(f"there is no device '{name}'; there are: auto, {', '.join(there)}")
+    return torch.device(name)

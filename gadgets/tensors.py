@@ -1,0 +1,222 @@
+"""The one door between stream and numerics: recon buffers to k-space and maps, images to image arrays.
+
+Gadgetron's buffer [E0, E1, E2, CHA, N, S, LOC] in Fortran order is, transposed, (LOC, S, N, CHA, E2, E1, E0) in C
+order: what is k-space (*other, coil, k2, k1, k0) in the numerics, and no byte is moved.
+
+Maps travel in the reference of a recon bit, so that the next gadget finds them in this process or in another: such a
+reference holds csm in image space [X, Y, Z, CHA, N, S, LOC] on the matrix of the data, and the flag ACQ_USER1 (57) is
+set in every one of its acquisition headers. N and S are 1 where all images of a slice share its maps.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+
+import ismrmrd
+import numpy as np
+import torch
+from gadgetron.types.recon_data import ReconBuffer, SamplingDescription
+from torch import Tensor
+
+from gadgets.mri.calibration.region import calibration_region
+from gadgets.mri.field_of_view import centred, interpolated
+from gadgets.mri.kspace import KSpace
+from gadgets.outputs.image_headers import acquired_lines
+from gadgets.stream.dtypes import ACQUISITION_HEADER
+from gadgets.stream.headers import header_array
+
+log = logging.getLogger(__name__)
+
+MAPS_FLAG = ismrmrd.ACQ_USER1
+_MAPS_BIT = np.uint64(1 << (MAPS_FLAG - 1))
+
+#: Fewer central lines than this cannot follow how sensitivities change over the field of view.
+LEAST_LINES = 8
+
+
+def tensor(values: np.ndarray) -> Tensor:
+    """Samples [E0, ..., LOC] as (LOC, S, N, CHA, E2, E1, E0), sharing memory where they are complex64 already."""
+    samples = np.asarray(values.T, np.complex64)
+    return torch.from_numpy(samples if samples.flags.writeable else samples.copy())
+
+
+def kspace(buffer: ReconBuffer) -> KSpace:
+    """K-space (LOC, S, N, CHA, E2, E1, E0) of a Cartesian buffer, with the mask of what was acquired.
+
+    A line was acquired where its header has samples; of the line, what lies between discard_pre and discard_post. A
+    buffer with data, but without any header, is masked where it is not zero, and a warning says so.
+    """
+    data = tensor(buffer.data)
+    mask = _mask(buffer)
+    if not mask.any() and data.any():
+        log.warning("recon data without acquisition headers: samples that are not zero are taken for acquired")
+        return KSpace.from_data(data)
+    return KSpace(data=data, mask=mask)
+
+
+def reference(buffer: ReconBuffer, like: ReconBuffer) -> KSpace:
+    """K-space of a reference on the grid of the data `like`, which it may cover in part: centre is put on centre.
+
+    Raises ValueError when the two do not have the same channels and slices.
+    """
+    given, wanted = buffer.data.shape, like.data.shape
+    if given[3] != wanted[3] or given[6] != wanted[6]:
+        raise ValueError(
+            f"the reference has {given[3]} channels and {given[6]} slices, the data have {wanted[3]} and {wanted[6]}"
+        )
+    own = kspace(buffer)
+    centres = [_centre(limit, n) for limit, n in zip(buffer.sampling.sampling_limits, given[:3], strict=True)][::-1]
+    matrix = tuple(wanted[2::-1])
+    if own.matrix == matrix and centres == [n // 2 for n in matrix]:
+        return own
+    return KSpace(data=_placed(own.data, centres, matrix), mask=_placed(own.mask, centres, matrix))
+
+
+def holds_maps(buffer: ReconBuffer | None) -> bool:
+    """Whether a reference holds maps, by the convention above."""
+    if buffer is None or not buffer.data.size:
+        return False
+    flags = header_array(buffer.headers, ACQUISITION_HEADER)["flags"]
+    return bool(flags.size and ((flags & _MAPS_BIT) != 0).all())
+
+
+def maps_buffer(csm: Tensor, like: ReconBuffer) -> ReconBuffer:
+    """A reference that holds maps (LOC, S, N, CHA, z, y, x) for the data `like`, by the convention above.
+
+    Its headers are copies of the data's, one for each row of the maps; where nothing was acquired, of the slice's
+    first header.
+    """
+    values = csm.detach().cpu().numpy()
+    loc, s, n, coils, nz, ny, nx = values.shape
+    records = header_array(like.headers, ACQUISITION_HEADER).view(np.ndarray)
+    acquired = acquired_lines(like)
+    headers = np.zeros((ny, nz, n, s, loc), ACQUISITION_HEADER, order="F")
+    for index in range(loc):
+        lines = records[..., index].reshape(-1, order="F")[acquired[..., index].reshape(-1, order="F")]
+        if lines.size:
+            headers[..., index] = lines[0]
+    headers["flags"] = _MAPS_BIT
+    headers["number_of_samples"], headers["active_channels"], headers["center_sample"] = nx, coils, nx // 2
+    headers["discard_pre"] = headers["discard_post"] = 0
+    headers["idx"]["kspace_encode_step_1"] = np.arange(ny)[:, None, None, None, None]
+    headers["idx"]["kspace_encode_step_2"] = np.arange(nz)[None, :, None, None, None]
+    sampling = copy.copy(like.sampling)
+    for limit, length in zip(sampling.sampling_limits, (nx, ny, nz), strict=True):
+        limit.min, limit.center, limit.max = 0, length // 2, length - 1
+    return ReconBuffer(values.T, None, None, header_array(headers, ACQUISITION_HEADER), sampling)
+
+
+def slices(buffer: ReconBuffer) -> list[int | None]:
+    """The slice number of each LOC, from the headers; None where nothing was acquired.
+
+    Raises ValueError where N or S runs over slices: images of one slice share maps and calibration.
+    """
+    numbers = header_array(buffer.headers, ACQUISITION_HEADER)["idx"]["slice"]
+    acquired = acquired_lines(buffer)
+    found: list[int | None] = []
+    for loc in range(numbers.shape[-1]):
+        there = np.unique(numbers[..., loc][acquired[..., loc]])
+        if len(there) > 1:
+            raise ValueError(f"N or S of the recon data runs over slices {there.tolist()}; slices belong in LOC")
+        found.append(int(there[0]) if len(there) else None)
+    return found
+
+
+def of_slice(whole: KSpace, loc: int) -> KSpace:
+    """K-space (1, S, N, CHA, E2, E1, E0) of one slice."""
+    return KSpace(data=whole.data[loc : loc + 1], mask=whole.mask[loc : loc + 1])
+
+
+def first_of_slice(whole: KSpace, loc: int) -> KSpace:
+    """K-space (1, 1, 1, CHA, E2, E1, E0) of the first N and S of a slice of which something was acquired.
+
+    Sensitivities do not depend on contrast or average, and maps that are shared keep phases between them.
+    """
+    _, n_s, n_n = whole.other
+    acquired = whole.mask[loc].expand(n_s, n_n, *whole.mask.shape[3:]).flatten(2).any(dim=2)
+    s, n = divmod(int(acquired.flatten().int().argmax()), n_n)
+    return KSpace(data=whole.data[loc, s, n][None, None, None], mask=whole.mask[loc, s, n][None, None, None])
+
+
+def require_calibration(part: KSpace) -> None:
+    """Raise ValueError unless the centre of k-space is sampled densely enough to calibrate from it."""
+    region = calibration_region(part.mask)
+    for name, extent, length in zip(("k2", "k1"), region[:2], part.matrix[:2], strict=True):
+        lines = extent.stop - extent.start
+        if lines < min(LEAST_LINES, length):
+            raise ValueError(
+                f"only {lines} neighbouring lines of {length} were acquired at the centre of k-space along {name}; "
+                f"calibration needs {min(LEAST_LINES, length)}"
+            )
+
+
+def to_reconstructed(images: Tensor, sampling: SamplingDescription) -> tuple[Tensor, list[float]]:
+    """Images (*other, z, y, x) of the encoded field of view on the reconstructed one, and its size (x, y, z) in mm.
+
+    First the field of view is cropped or padded in whole voxels, then the matrix changed by interpolation. So the field
+    of view can differ from the one asked for by half a voxel at most; the size that is returned is the true one.
+    Nothing is done along axes for which the sampling description gives no size.
+    """
+    matrix, field = list(images.shape[-3:]), []
+    target = list(matrix)
+    encoded = _encoded_field(images.shape[-1], sampling)
+    for axis, (own, wanted, length) in enumerate(
+        zip(encoded, sampling.recon_FOV, sampling.recon_matrix, strict=True), start=1
+    ):
+        size = images.shape[-axis]
+        if own > 0 and wanted > 0:
+            matrix[-axis] = max(1, round(size * wanted / own))
+        field.append(own * matrix[-axis] / size if own > 0 else wanted)
+        target[-axis] = length or matrix[-axis]
+    return interpolated(centred(images, matrix), target), field
+
+
+def _encoded_field(samples: int, sampling: SamplingDescription) -> list[float]:
+    """The field of view (x, y, z) that the buffer has: readouts may have been cropped to the reconstructed one."""
+    encoded, recon = list(sampling.encoded_FOV), list(sampling.recon_FOV)
+    full = sampling.encoded_matrix[0]
+    if samples != full and encoded[0] > 0 and samples == round(full * recon[0] / encoded[0]):
+        encoded[0] = recon[0]
+    return encoded
+
+
+def _mask(buffer: ReconBuffer) -> Tensor:
+    """Acquired samples (LOC, S, N, 1, E2, E1, E0)."""
+    headers = header_array(buffer.headers, ACQUISITION_HEADER)
+    samples, pre, post, middle = (
+        headers[name].astype(np.int32).T
+        for name in ("number_of_samples", "discard_pre", "discard_post", "center_sample")
+    )
+    length = buffer.data.shape[0]
+    acquired = samples > 0
+    # A centre beyond the readout is stale; the readout then lies in the middle.
+    middle = np.where(middle < samples, middle, samples // 2)
+    begin = _centre(buffer.sampling.sampling_limits[0], length) - middle + pre
+    end = begin + samples - pre - post
+    if ((begin <= 0) & (end >= length))[acquired].all():
+        lines = torch.from_numpy(acquired[:, :, :, None, :, :, None])
+        return lines.expand(*lines.shape[:-1], length)
+    k0 = np.arange(length)
+    inside = (k0 >= begin[..., None]) & (k0 < end[..., None]) & acquired[..., None]
+    return torch.from_numpy(inside[:, :, :, None])
+
+
+def _centre(limit: object, length: int) -> int:
+    """Where along an axis of a buffer the centre of k-space is."""
+    centre: int = limit.center  # type: ignore[attr-defined]
+    return centre if 0 < centre < length else length // 2
+
+
+def _placed(x: Tensor, centres: Sequence[int], matrix: Sequence[int]) -> Tensor:
+    """The last three axes on `matrix`, with `centres` moved to its centre; cropped or padded with zeros."""
+    out = x.new_zeros((*x.shape[:-3], *matrix))
+    there, here = [], []
+    for length, centre, size in zip(x.shape[-3:], centres, matrix, strict=True):
+        shift = size // 2 - centre
+        low, high = max(0, shift), min(size, length + shift)
+        there.append(slice(low, high))
+        here.append(slice(low - shift, high - shift))
+    out[(..., *there)] = x[(..., *here)]
+    return out

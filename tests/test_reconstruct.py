@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import torch
+
+from gadgets.coil_sensitivities import coil_sensitivities
+from gadgets.mri import methods
+from gadgets.mri.phantom.scan import cartesian, truth
+from gadgets.mri.quality.errors import nrmse
+from gadgets.outputs.images import split
+from gadgets.reconstruct import reconstruct
+from gadgets.stream.control import Text
+from tests.support.buffers import empty_buffer, random_kspace, recon_buffer, recon_data
+from tests.support.streams import header_xml, run
+
+MATRIX, COILS = (32, 32, 1), 6
+
+
+def kspace(*slices):
+    return np.stack([cartesian(MATRIX, coils=COILS, slice_index=s)[None, None] for s in slices])
+
+
+def undersampled(*slices, **head):
+    return recon_buffer(kspace(*slices), np.arange(32) % 2 == 0, **head)
+
+
+def calibration(*slices, **head):
+    return recon_buffer(kspace(*slices), abs(np.arange(32) - 16) < 8, **head)
+
+
+def images(sent):
+    return [image for item in sent for image in split(item)]
+
+
+def error(image, slice_index):
+    """Of the magnitude, within the head."""
+    expected = abs(truth(MATRIX, slice_index=slice_index))
+    return nrmse(abs(image.data[0]), expected, expected > 0.05, scaled=True)
+
+
+@pytest.mark.parametrize("maps", [True, False])
+@pytest.mark.parametrize("method", ["cg_sense"])
+def test_every_slice_comes_back_in_its_place(method, maps):
+    items = [recon_data((undersampled(0, 4, 8), calibration(0, 4, 8)))]
+    sent = run(reconstruct, run(coil_sensitivities, items) if maps else items, method=method)
+    for loc, image in enumerate(images(sent)):
+        errors = [error(image, slice_index) for slice_index in (0, 4, 8)]
+        assert int(np.argmin(errors)) == loc == image.slice
+        assert errors[loc] < 0.15
+        assert tuple(image.position) == (0, 0, 5 * loc)
+
+
+def test_maps_and_own_calibration_give_the_same():
+    items = [recon_data((undersampled(0), calibration(0)))]
+    own, mapped = (images(run(reconstruct, i))[0].data for i in (items, run(coil_sensitivities, items)))
+    np.testing.assert_allclose(own, mapped, atol=1e-5 * abs(own).max())
+
+
+def test_every_contrast_and_average_is_its_own_image():
+    factors = np.array([[1, 2, 3], [4, 5j, 6]])[:, :, None, None, None, None]
+    buffer = recon_buffer(factors * kspace(0), np.ones((1, 2, 3, 1, 1), bool))
+    found = images(run(reconstruct, [recon_data(buffer)], method="adaptive_combine"))
+    first = found[0].data
+    assert [(i.average, i.contrast, i.image_index) for i in found] == [
+        (s, n, 1 + n + 3 * s) for s in range(2) for n in range(3)
+    ]
+    for image in found:
+        # Shared maps keep the phase between contrasts.
+        np.testing.assert_allclose(
+            image.data, factors[image.average, image.contrast] * first, atol=1e-3 * abs(first).max()
+        )
+
+
+def test_calibrates_once_for_each_slice(monkeypatch):
+    calls = []
+    cls = methods.find("cg_sense")
+    calibrate = cls.calibrate
+    monkeypatch.setattr(cls, "calibrate", lambda self, reference: calls.append(1) or calibrate(self, reference))
+    items = [recon_data((undersampled(s, slice=s), calibration(s, slice=s))) for s in (0, 1)]
+    items += [recon_data(undersampled(s, slice=s, repetition=1)) for s in (1, 0)]
+    found = images(run(reconstruct, items))
+    assert len(calls) == 2
+    np.testing.assert_allclose(found[2].data, found[1].data, atol=1e-5 * abs(found[1].data).max())
+    np.testing.assert_allclose(found[3].data, found[0].data, atol=1e-5 * abs(found[0].data).max())
+
+
+def test_images_are_sent_one_encoding_space_at_a_time_and_empty_ones_are_skipped():
+    item = recon_data(recon_buffer(kspace(0)), empty_buffer(), recon_buffer(kspace(1)))
+    sent = run(reconstruct, [item, item], header_xml(spaces=3), method="rss")
+    assert len(sent) == 4
+    assert [(i.image_series_index, i.image_index) for i in images(sent)] == [(0, 1), (2, 1), (0, 2), (2, 2)]
+
+
+def test_images_have_the_reconstructed_matrix_and_field_of_view():
+    buffer = recon_buffer(kspace(0), recon_fov=(64, 48, 2), recon_matrix=(64, 24, 1))
+    (image,) = images(run(reconstruct, [recon_data(buffer)], method="rss"))
+    assert image.matrix_size == (64, 24, 1)
+    assert tuple(image.field_of_view) == (64, 48, 2)
+    (whole,) = images(run(reconstruct, [recon_data(recon_buffer(kspace(0)))], method="rss"))
+    np.testing.assert_allclose(
+        image.data[..., ::2].real, whole.data[..., 4:28, :].real, atol=1e-4 * abs(whole.data).max()
+    )
+
+
+def test_the_meta_names_the_method_and_its_settings():
+    (image,) = images(run(reconstruct, [recon_data(recon_buffer(kspace(0)))], iterations=3))
+    assert image.meta["ImageComments"] == repr(methods.create("cg_sense", {"iterations": 3}))
+    assert image.meta["GADGETRON_ImageComment"] == image.meta["ImageComments"]
+    assert image.meta["ImageProcessingHistory"] == ["deepgadgets", "cg_sense"]
+    assert image.meta["ImageRowDir"] == ["1.000000000000000000", "0.000000000000000000", "0.000000000000000000"]
+    assert "IceMiniHead" not in image.meta
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ({"method": "cgsense"}, "no method 'cgsense'; there are: .*cg_sense"),
+        ({"iterationen": "3"}, "no setting iterationen; it has: iterations"),
+        ({"iterations": "many"}, "iterations is 'many', expected int"),
+        ({"device": "abacus"}, "no device 'abacus'; there are: auto, cpu"),
+        ({"method": "rss", "damping": "1"}, "Rss has no setting damping"),
+    ],
+)
+def test_properties_are_checked_when_the_gadget_is_loaded(properties, message):
+    with pytest.raises(ValueError, match=message):
+        reconstruct.bind(properties)
+
+
+def test_an_absent_gpu_is_refused():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ValueError, match="no device 'cuda'"):
+        reconstruct.bind({"device": "cuda"})
+
+
+def test_undersampled_data_without_a_reference_are_refused_naming_slice_and_repetition():
+    with pytest.raises(ValueError, match="cg_sense at slice 3, repetition 2: .* calibration needs 8"):
+        run(reconstruct, [recon_data(undersampled(3, slice=3, repetition=2))])
+
+
+def test_samples_that_are_not_finite_are_refused_naming_slice_and_repetition():
+    buffer = recon_buffer(random_kspace((1, 1, 1, 2, 1, 16, 16)), slice=1)
+    buffer.data[3, 3] = np.inf
+    with pytest.raises(ValueError, match="rss at slice 1, repetition 0: .* NaN or infinite"):
+        run(reconstruct, [recon_data(buffer)], method="rss")
+
+
+def test_scans_off_the_grid_are_refused():
+    with pytest.raises(ValueError, match="encoding space 0 is radial; reconstruct takes only cartesian, epi"):
+        run(reconstruct, [recon_data(recon_buffer(kspace(0)))], header_xml(trajectory="radial"))
+
+
+def test_slices_that_were_not_acquired_make_no_image():
+    acquired = np.ones((2, 1, 1, 1, 1), bool)
+    acquired[0] = False
+    (image,) = images(run(reconstruct, [recon_data(recon_buffer(kspace(0, 1), acquired))]))
+    assert image.slice == 1
+
+
+def test_other_items_pass():
+    text = Text("hello")
+    assert run(reconstruct, [text]) == [text]
