@@ -45,9 +45,7 @@ def test_wrong_kinds_are_refused():
     with pytest.raises(ValueError, match=r"\(1, 4, 5\), expected"):
         KSpace.from_data(data(1, 4, 5))
     with pytest.raises(ValueError, match="trajectory has shape"):
-        KSpace(
-            data=data(3, 1, 4, 5), mask=torch.ones(1, 1, 4, 5, dtype=torch.bool), trajectory=torch.zeros(2, 1, 4, 5)
-        )
+        KSpace(data=data(3, 1, 4, 5), mask=torch.ones(1, 1, 4, 5, dtype=torch.bool), trajectory=torch.zeros(2, 1, 4, 5))
 
 
 def test_what_is_not_finite_is_counted_and_located():

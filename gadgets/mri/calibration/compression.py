@@ -13,8 +13,8 @@ def compression_matrix(
 
     samples: (coil, samples) noise-whitened k-space, of the calibration region as a rule. The rows are the leading
     eigenvectors (conjugated) of samples samples^H, by decreasing energy. They are orthonormal, so white noise stays
-    white. The phase of each row is such that its first element of at least half the magnitude of the largest is real and
-    positive. Give `coils`, the number of channels to keep (no more than there are), or `energy`, the share of the
+    white. The phase of each row is such that the first of its elements with half the magnitude of the largest, or more,
+    is real and positive. Give `coils`, the number of channels to keep (no more than there are), or `energy`, the share of the
     energy (0 to 1] to be kept at least, in which case the fewest channels are kept that do; both together keep the
     fewer. Channels are never dropped unasked: with neither, all are kept, rotated.
 
@@ -28,11 +28,11 @@ def compression_matrix(
         raise ValueError(f"coils is {coils}, expected 1 or more")
     if energy is not None and not 0 < energy <= 1:
         raise ValueError(f"energy is {energy}, expected a share above 0 and up to 1")
+    bad = np.flatnonzero(~np.isfinite(samples).all(axis=1))
+    if len(bad):
+        raise ValueError(f"samples are NaN or infinite in coils {', '.join(map(str, bad))}")
     wide = samples.astype(np.complex128)
     covariance = wide @ wide.conj().T
-    if not np.isfinite(covariance).all():
-        bad = np.flatnonzero(~np.isfinite(covariance.diagonal()))
-        raise ValueError(f"samples are NaN or infinite in coils {', '.join(map(str, bad))}")
     if not covariance.any():
         raise ValueError("samples are all zero: there is nothing to compress by")
     values, vectors = np.linalg.eigh(covariance)

@@ -10,7 +10,7 @@ def reference_coil(images: Tensor) -> Tensor:
     """Principal component of the channels over a whole image: (*other, coil), of unit length.
 
     images: (*other, coil, z, y, x), in image space or in k-space. The first channel that has half the magnitude of the
-    largest, or more, is real and positive. (Of the largest itself there can be several, which rounding would tell apart.)
+    largest, or more, is real and positive. (Several can be the largest but for rounding.)
     """
     channels = images.flatten(-3)
     vectors = torch.linalg.eigh(channels @ channels.mH).eigenvectors[..., -1]

@@ -66,8 +66,8 @@ def _convolution(block: Tensor, kernel: int, threshold: float) -> Tensor:
         for b in range(size[1]):
             for c in range(size[2]):
                 # Row o = (a, b, c) of the projection: its column o' stands at d = o' - o, in h at o' + size - 1 - o.
-                at = [slice(width - 1 - o, 2 * width - 1 - o) for o, width in zip((a, b, c), size, strict=True)]
-                h[(..., *at)] += projection[:, a, b, c]
+                d2, d1, d0 = (slice(w - 1 - o, 2 * w - 1 - o) for o, w in zip((a, b, c), size, strict=True))
+                h[..., d2, d1, d0] += projection[:, a, b, c]
     return h / (size[0] * size[1] * size[2])
 
 

@@ -17,7 +17,8 @@ def low_resolution(reference: KSpace) -> Tensor:
     the others nothing is changed. Raises ValueError where the centre was not sampled.
     """
     region = calibration_region(reference.mask)
-    block = reference.data[(..., *region)]
+    k2, k1, k0 = region
+    block = reference.data[..., k2, k1, k0]
     for axis, (part, length) in zip((-3, -2, -1), zip(region, reference.matrix, strict=True), strict=True):
         size = part.stop - part.start
         if size < length:
@@ -25,5 +26,5 @@ def low_resolution(reference: KSpace) -> Tensor:
             taper = torch.cos(torch.pi * offset / (size + 1)).square().to(block.real.dtype)
             block = block * taper.reshape([-1] + [1] * (-1 - axis))
     data = torch.zeros_like(reference.data)
-    data[(..., *region)] = block
+    data[..., k2, k1, k0] = block
     return ifft(data, (-3, -2, -1))

@@ -24,7 +24,8 @@ def sensitivities(reference: KSpace, *, support: float = 0.7) -> Tensor:
     """
     reference.require_cartesian("sensitivities")
     reference.require_finite()
-    block = reference.data[(..., *(_centre(part) for part in calibration_region(reference.mask)))]
+    k2, k1, k0 = (_centre(part) for part in calibration_region(reference.mask))
+    block = reference.data[..., k2, k1, k0]
     kernel = 6 if min(block.shape[-3:]) == 1 else 4
     csm, eigenvalues = espirit(block, reference.matrix, kernel=kernel)
     return csm * (eigenvalues >= support)

@@ -48,7 +48,7 @@ def find(name: str) -> type:
     `name` is one of `names()`, or a dotted name of a method elsewhere, which is imported: `package.module.Class`, or
     `package.module` whose class is the module's name in CamelCase. Raises ValueError where there is no such method.
     """
-    if "." not in name:
+    if "." not in name or not all(part.isidentifier() for part in name.split(".")):
         if name not in names():
             raise ValueError(f"no method {name!r}; there are: {', '.join(names())}")
         module, cls = f"{__name__}.{name}", _camel(name)

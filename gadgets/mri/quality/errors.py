@@ -43,4 +43,5 @@ def _within(
     where = np.ones(image.shape, bool) if mask is None else np.broadcast_to(mask, image.shape)
     if not where.any():
         raise ValueError("the mask is empty")
-    return tuple(x[where].astype(np.result_type(x.dtype, np.float64)) for x in (image, reference))  # type: ignore[return-value]
+    a, b = (x[where].astype(np.result_type(x.dtype, np.float64)) for x in (image, reference))
+    return a, b
