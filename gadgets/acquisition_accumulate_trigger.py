@@ -181,7 +181,7 @@ class _Accumulator:
                 expected *= limit.maximum - limit.minimum + 1 if limit else 1
             if len(images) != expected or each.min() != each.max() or each.min() < lines:
                 return False
-        return True
+        return bool(self.header.encoding)
 
 
 def _index(headers: Any, dimension: str) -> np.ndarray:
@@ -219,6 +219,8 @@ def _least_lines(encoding: Any) -> int | None:
     for name in ("kspace_encoding_step_1", "kspace_encoding_step_2"):
         limit = getattr(limits, name)
         if limit is None:
+            if name.endswith("2") and encoding.encodedSpace.matrixSize.z == 1:
+                continue
             return None
         acceleration = getattr(parallel.accelerationFactor, name) if parallel else 1
         lines *= -(-(limit.maximum - limit.minimum + 1) // max(acceleration, 1))
