@@ -66,8 +66,10 @@ class Gadget:
         }
         self.open = any(p.kind is p.VAR_KEYWORD for p in parameters)
 
-    def bind(self, properties: Mapping[str, str]) -> dict[str, Any]:
-        """Typed arguments from XML properties.
+    def bind(
+        self, properties: Mapping[str, str], given: Mapping[str, Any] = types.MappingProxyType({})
+    ) -> dict[str, Any]:
+        """Typed arguments from XML properties, and the arguments `given` in their place as they are.
 
         Raises PropertyError naming the property, and the known ones or the values it takes.
         """
@@ -80,6 +82,7 @@ class Gadget:
             else:
                 known = ", ".join(self.properties) or "it has none"
                 raise PropertyError(f"unknown property '{name}'; known: {known}")
+        bound |= given or {}
         missing = [p.name for p in self.properties.values() if p.default is ... and p.name not in bound]
         if missing:
             raise PropertyError(f"property '{missing[0]}' must be given")
@@ -101,7 +104,7 @@ class Gadget:
             raise SystemExit(1) from error
 
     def _run(self, connection: Connection, properties: Mapping[str, Any]) -> None:
-        self.function(connection, **(self.bind(configured(connection)) | dict(properties)))
+        self.function(connection, **self.bind(configured(connection), properties))
 
     def __repr__(self) -> str:
         return f"<gadget {self.__module__}.{self.__name__}>"
