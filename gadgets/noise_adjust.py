@@ -167,7 +167,9 @@ class _Adjustment:
             if noise is not None:
                 log.info("noise of measurement %r, %d channels", dependency.measurementID, len(noise.covariance))
                 return noise
-            log.warning("no noise covariance is kept of measurement %r, which this scan needs", dependency.measurementID)
+            log.warning(
+                "no noise covariance is kept of measurement %r, which this scan needs", dependency.measurementID
+            )
         return None
 
     def finish(self) -> None:

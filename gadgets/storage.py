@@ -73,7 +73,9 @@ def _parsed(body: bytes, measurement: str) -> StoredNoise:
             covariance = np.asarray(stored["covariance"], np.complex128)
             noise = StoredNoise(covariance, float(stored["dwell"]), int(stored["samples"]))
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise StorageError(f"the stored noise covariance of measurement '{measurement}' cannot be read: {error}") from None
+        raise StorageError(
+            f"the stored noise covariance of measurement '{measurement}' cannot be read: {error}"
+        ) from None
     if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
         raise StorageError(
             f"the stored noise covariance of measurement '{measurement}' has shape {covariance.shape}, "

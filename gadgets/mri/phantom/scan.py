@@ -40,18 +40,18 @@ def sample(
 
 
 def cartesian(
-    matrix: Sequence[int], *, coils: int, oversampling: int = 1, slice_index: int = 0
+    matrix: Sequence[int], *, coils: int, oversampling: float = 1, slice_index: int = 0
 ) -> NDArray[np.complex64]:
-    """K-space (coil, k2, k1, k0) on the grid of `matrix` (x, y, z); k0 has oversampling * x points.
+    """K-space (coil, k2, k1, k0) on the grid of `matrix` (x, y, z); k0 has round(oversampling * x) points.
 
     z = 1 is the plane `slice_index`; with more, the head is encoded in three dimensions. Oversampling widens the field
     of view along x and keeps the resolution: cropping it gives the k-space without oversampling, but for ringing.
     """
     nx, ny, nz = matrix
-    size = nx * oversampling
-    kx = (np.arange(size) - size // 2) / oversampling
+    size = round(nx * oversampling)
+    kx = (np.arange(size) - size // 2) * nx / size
     ky, kz = (np.arange(length, dtype=float) - length // 2 for length in (ny, nz))
-    scale = np.sqrt(nx * oversampling * ny * nz) / oversampling
+    scale = np.sqrt(size * ny * nz) * nx / size
     f, w = waves(), weights(coils)
     # Waves of half a cycle shift the grid onto itself or half-way between: few different places are asked for.
     all_x, at_x = np.unique(kx - f[:, None], return_inverse=True)
