@@ -22,10 +22,10 @@ class _Crop:
     n. The two factors cancel. The image is never shifted: in the order of a plain transform the positions from 0 come
     first and the negative ones last, so cropping keeps the first n_out - n_out//2 and the last n_out//2 points.
 
-    Measured on one core, in microseconds per readout of 512 samples and its half: FFTW out of place 0.42 + 0.20, in
-    place 0.98 + 0.49, scipy.fft 1.15 + 0.58, numpy.fft 1.23 + 0.96 (no copies counted). Planning with FFTW_MEASURE gains
-    a tenth and takes 100 ms when the first acquisition comes; FFTW_ESTIMATE takes 0.2 ms. All in all, 32 readouts take
-    32, 8 readouts 8 to 13.
+    Measured on one core, in microseconds per readout of 512 samples and its half, copies not counted: FFTW out of place
+    0.42 + 0.20, in place 0.98 + 0.49, scipy.fft 1.15 + 0.58, numpy.fft 1.23 + 0.96. Planning with FFTW_MEASURE gains a
+    tenth and takes 100 ms when the first acquisition comes; FFTW_ESTIMATE takes 0.2 ms. All in all, 32 readouts take
+    32 microseconds, 8 readouts 8 to 13.
     """
 
     def __init__(self, rows: int, n_in: int, n_out: int) -> None:

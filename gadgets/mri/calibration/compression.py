@@ -16,9 +16,9 @@ def compression_matrix(
     white. The phase of each row is such that the first of its elements with half the magnitude of the largest, or more,
     is real and positive.
 
-    Give `coils`, the number of channels to keep (no more than there are), or `energy`, the share of the energy (above 0,
-    up to 1) to be kept at least, in which case the fewest channels are kept that do; both together keep the fewer. With
-    neither, all channels are kept, rotated.
+    Give `coils`, the number of channels to keep (no more than there are), or `energy`, the share of the energy (above
+    0, up to 1) to be kept at least, in which case the fewest channels are kept that do; both together keep the fewer.
+    With neither, all channels are kept, rotated.
 
     Raises ValueError for samples that are not finite or all zero, and for limits out of range.
 

@@ -15,7 +15,7 @@ _MARGIN = 1.2**2
 
 
 def espirit(
-    block: Tensor, matrix: tuple[int, int, int], *, kernel: int = 6, threshold: float = 0.02, iterations: int = 20
+    block: Tensor, matrix: tuple[int, int, int], *, kernel: int = 6, threshold: float = 0.02, iterations: int = 8
 ) -> tuple[Tensor, Tensor]:
     """Maps (*other, coil, *matrix) from the calibration region, and their eigenvalues (*other, 1, *matrix).
 
@@ -42,10 +42,21 @@ def espirit(
     csm = flat.new_zeros((len(flat), flat.shape[1], *matrix))
     values = csm.new_zeros((len(flat), *matrix), dtype=csm.real.dtype)
     for index, one in enumerate(flat):
-        convolution = _convolution(one, kernel, threshold)
-        _fill(convolution, reference_coil(one), iterations, csm[index], values[index])
+        # The work grows with the square of the channels and more; virtual ones without signal have no part in it.
+        virtual = _virtual_channels(one, threshold)
+        rotated = torch.einsum("vc,czyx->vzyx", virtual, one)
+        maps = csm.new_zeros((len(virtual), *matrix))
+        _fill(_convolution(rotated, kernel, threshold), virtual @ reference_coil(one), iterations, maps, values[index])
+        csm[index] = torch.einsum("vc,vzyx->czyx", virtual.conj(), maps)
     other = block.shape[:-4]
     return csm.reshape(*other, *csm.shape[1:]), values.reshape(*other, 1, *matrix)
+
+
+def _virtual_channels(block: Tensor, threshold: float) -> Tensor:
+    """Orthonormal rows (virtual, coil): principal components of at least `threshold` of the first one's amplitude."""
+    channels = block.flatten(1)
+    energies, vectors = torch.linalg.eigh(channels @ channels.mH)
+    return vectors[:, energies >= threshold**2 * energies[-1]].mH
 
 
 def _convolution(block: Tensor, kernel: int, threshold: float) -> Tensor:
