@@ -1,4 +1,7 @@
-"""Recon data to images by Fourier transform and root sum of squares, as Gadgetron's SimpleReconGadget."""
+"""Recon data to images by Fourier transform and root sum of squares, as Gadgetron's SimpleReconGadget.
+
+Without torch: on its own, this gadget is ready a second earlier.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,15 @@ from typing import Any
 
 import ismrmrd
 import numpy as np
-import torch
 from gadgetron.types.image_array import ImageArray
 from gadgetron.types.recon_data import ReconBuffer, ReconData
-from torch import Tensor
+from scipy.fft import ifftn
 
 from gadgets.outputs.image_headers import image_headers
 from gadgets.outputs.images import Counter, image_array
 from gadgets.outputs.meta import new_meta
 from gadgets.properties import gadget
 from gadgets.stream.connection import Connection
-from gadgets.tensors import tensor
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ def simple_recon(connection: Connection) -> None:
 
 
 def _images(buffer: ReconBuffer, space: int, counter: Counter) -> ImageArray:
-    kspace = tensor(buffer.data)
+    kspace = np.asarray(buffer.data.T, np.complex64)
     pixels = np.empty((*kspace.shape[:3], 1, *kspace.shape[4:]), np.complex64)
     for index in np.ndindex(*kspace.shape[:3]):
-        pixels[index][0] = root_sum_of_squares(kspace[index]).numpy()
+        pixels[index][0] = root_sum_of_squares(kspace[index])
     encoded, wanted = buffer.sampling.encoded_FOV, buffer.sampling.recon_FOV
     if any(abs(e - w) > 1e-3 * w for e, w in zip(encoded[1:], wanted[1:], strict=True)):
         log.warning("images have the encoded field of view %s mm; their headers say %s", list(encoded), list(wanted))
@@ -63,18 +64,19 @@ def _images(buffer: ReconBuffer, space: int, counter: Counter) -> ImageArray:
     return image_array(pixels, headers, lambda header: new_meta(header, ["deepgadgets", "simple_recon"]), counter)
 
 
-def root_sum_of_squares(kspace: Tensor) -> Tensor:
+def root_sum_of_squares(kspace: np.ndarray) -> np.ndarray:
     """sqrt(sum_c |F^-1 y_c|^2), (z, y, x), of k-space (coil, k2, k1, k0).
 
     A shift of k-space changes but the phase of the image, and here only the magnitude counts: so nothing is shifted
     but the result. One channel at a time stays in the cache.
     """
     axes = [axis for axis in (0, 1, 2) if kspace.shape[1 + axis] > 1]
-    total = torch.zeros(kspace.shape[1:])
+    total = np.zeros(kspace.shape[1:], np.float32)
     for channel in kspace:
-        parts = torch.view_as_real(torch.fft.ifftn(channel, dim=axes, norm="ortho") if axes else channel)
-        total.addcmul_(parts[..., 0], parts[..., 0]).addcmul_(parts[..., 1], parts[..., 1])
-    return torch.fft.fftshift(total.sqrt_(), axes)
+        image = ifftn(channel, axes=axes, norm="ortho") if axes else channel
+        total += image.real**2
+        total += image.imag**2
+    return np.fft.fftshift(np.sqrt(total), axes)
 
 
 def _where(header: Any) -> str:
