@@ -34,8 +34,9 @@ def test_a_fully_sampled_phantom_comes_out_right(method, scan):
     assert image.dtype == torch.complex64
     coils = ifft(scan.data, (-3, -2, -1)).numpy()
     energy = np.sqrt((np.abs(coils) ** 2).sum(axis=1, keepdims=True))
-    # Combined with normalised maps, intensity is the root sum of squares; 1 % where maps are estimated at edges.
-    assert nrmse(image.abs().numpy(), energy, support(energy)) < 0.01
+    # Combined with normalised maps, intensity is the root sum of squares: within 0.009 with the true maps, as these act
+    # before the cut of k-space. Estimated ones may add as much again in quadrature.
+    assert nrmse(image.abs().numpy(), energy, support(energy)) < 0.0125
 
 
 def test_scales_with_its_input(method, scan):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gadgets.mri.channels import gram
+
 
 def compression_matrix(
     samples: NDArray[np.complexfloating], *, coils: int | None = None, energy: float | None = None
@@ -33,8 +35,7 @@ def compression_matrix(
     bad = np.flatnonzero(~np.isfinite(samples).all(axis=1))
     if len(bad):
         raise ValueError(f"samples are NaN or infinite in coils {', '.join(map(str, bad))}")
-    wide = samples.astype(np.complex128)
-    covariance = wide @ wide.conj().T
+    covariance = gram(samples)
     if not covariance.any():
         raise ValueError("samples are all zero: there is nothing to compress by")
     values, vectors = np.linalg.eigh(covariance)

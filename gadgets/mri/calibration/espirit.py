@@ -10,12 +10,15 @@ from gadgets.mri.calibration.eigen import fix_phase, principal_vectors, referenc
 # Points times coils squared that are worked on at once: 16 MB of complex64.
 _CHUNK = 1 << 21
 
+# Virtual channels of less than this share of the strongest one's amplitude are left out.
+_NEGLIGIBLE = 0.01
+
 # Overlapping patches are not independent, which widens the spectrum of noise; in energy.
 _MARGIN = 1.2**2
 
 
 def espirit(
-    block: Tensor, matrix: tuple[int, int, int], *, kernel: int = 6, threshold: float = 0.02, iterations: int = 8
+    block: Tensor, matrix: tuple[int, int, int], *, kernel: int = 6, threshold: float = 0.02, iterations: int = 20
 ) -> tuple[Tensor, Tensor]:
     """Maps (*other, coil, *matrix) from the calibration region, and their eigenvalues (*other, 1, *matrix).
 
@@ -43,7 +46,7 @@ def espirit(
     values = csm.new_zeros((len(flat), *matrix), dtype=csm.real.dtype)
     for index, one in enumerate(flat):
         # The work grows with the square of the channels and more; virtual ones without signal have no part in it.
-        virtual = _virtual_channels(one, threshold)
+        virtual = _virtual_channels(one)
         rotated = torch.einsum("vc,czyx->vzyx", virtual, one)
         maps = csm.new_zeros((len(virtual), *matrix))
         _fill(_convolution(rotated, kernel, threshold), virtual @ reference_coil(one), iterations, maps, values[index])
@@ -52,11 +55,11 @@ def espirit(
     return csm.reshape(*other, *csm.shape[1:]), values.reshape(*other, 1, *matrix)
 
 
-def _virtual_channels(block: Tensor, threshold: float) -> Tensor:
-    """Orthonormal rows (virtual, coil): principal components of at least `threshold` of the first one's amplitude."""
+def _virtual_channels(block: Tensor) -> Tensor:
+    """Orthonormal rows (virtual, coil): principal components that are not negligible against the first."""
     channels = block.flatten(1)
     energies, vectors = torch.linalg.eigh(channels @ channels.mH)
-    return vectors[:, energies >= threshold**2 * energies[-1]].mH
+    return vectors[:, energies >= _NEGLIGIBLE**2 * energies[-1]].mH
 
 
 def _convolution(block: Tensor, kernel: int, threshold: float) -> Tensor:

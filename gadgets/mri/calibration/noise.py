@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gadgets.mri.channels import gram
+
 # A channel whose noise, given all channels before it, has less than this share of its own variance is a copy of them.
 _INDEPENDENT = 1e-6
 
@@ -20,8 +22,7 @@ class NoiseCovariance:
         """Take in noise samples (coil, samples). Raises ValueError for another number of coils."""
         if samples.ndim != 2 or samples.shape[0] != len(self._sum):
             raise ValueError(f"noise has shape {samples.shape}, expected (coil, samples) with {len(self._sum)} coils")
-        wide = samples.astype(np.complex128)
-        self._sum += wide @ wide.conj().T
+        self._sum += gram(samples)
         self.count += samples.shape[1]
 
     def matrix(self) -> NDArray[np.complex128]:
