@@ -10,6 +10,7 @@ import ismrmrd
 import numpy as np
 
 from gadgets.mri.calibration.compression import compression_matrix
+from gadgets.mri.channels import mix
 from gadgets.properties import gadget
 from gadgets.stream.blocks import AcquisitionBlock
 from gadgets.stream.connection import Connection
@@ -155,7 +156,7 @@ class _Compression:
         assert self.matrix is not None
         kept, channels = self.matrix.shape
         _expect(block, channels)
-        compressed = block.with_data(np.matmul(self.matrix, block.data), block.trajectory)
+        compressed = block.with_data(mix(self.matrix, block.data), block.trajectory)
         compressed.headers["available_channels"] = kept
         mask = (1 << kept) - 1
         compressed.headers["channel_mask"] = [(mask >> (64 * word)) & (2**64 - 1) for word in range(16)]

@@ -10,6 +10,7 @@ import ismrmrd
 import numpy as np
 
 from gadgets.mri.calibration.noise import NoiseCovariance, noise_scale, whitening
+from gadgets.mri.channels import mix
 from gadgets.properties import gadget
 from gadgets.storage import StorageError, StoredNoise, load_noise, save_noise
 from gadgets.stream.blocks import AcquisitionBlock
@@ -124,7 +125,7 @@ class _Adjustment:
         dwell = float(block.headers["sample_time_us"][0])
         if dwell not in self.matrices:
             self.matrices[dwell] = (self._scale(dwell, counter) * self.whitening).astype(np.complex64)
-        return block.with_data(np.matmul(self.matrices[dwell], block.data), block.trajectory)
+        return block.with_data(mix(self.matrices[dwell], block.data), block.trajectory)
 
     def decide(self) -> None:
         """The first image data are here: what noise there is now is the noise of the scan."""

@@ -10,6 +10,7 @@ from typing import Any
 import ismrmrd
 import numpy as np
 
+from gadgets.mri.channels import mix
 from gadgets.mri.phantom.scan import cartesian, coil_maps
 from gadgets.mri.phantom.scan import truth as phantom_image
 from gadgets.properties import gadget
@@ -197,7 +198,7 @@ class _Noise:
     def _drawn(self, n: int, samples: int) -> np.ndarray:
         shape = (n, len(self.mixing), samples, 2)
         white: np.ndarray = self.random.standard_normal(shape, np.float32).view(np.complex64)[..., 0]
-        return np.matmul(self.mixing, white)
+        return mix(self.mixing, white)
 
     def add_to(self, block: AcquisitionBlock) -> None:
         block.data += self._drawn(len(block), block.data.shape[2])

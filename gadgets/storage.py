@@ -136,7 +136,7 @@ def _remove_expired(folder: Path) -> None:
 
 
 def _tags(measurement: str, header: Any) -> dict[str, str]:
-    """Subject, device and session as Gadgetron finds them: from the header, else from an ID device_subject_session_n."""
+    """Subject, device and session as Gadgetron finds them: in the header, else in an ID device_subject_session_n."""
     subject = getattr(getattr(header, "subjectInformation", None), "patientID", None)
     device = getattr(getattr(header, "acquisitionSystemInformation", None), "deviceID", None)
     session = getattr(getattr(header, "studyInformation", None), "studyID", None)
