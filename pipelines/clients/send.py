@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import re
 import socket
@@ -31,8 +32,8 @@ TIMEOUT_S = 600.0
 _GRACE_S = 1.0
 
 # Gadgetron's "[.../node] ERROR: what", and the level in eight characters that FIRE puts before the text.
-_ERROR = re.compile(r"(?:\[[^\]\n]*\]\s*)?(?:ERROR|CRITICAL)\b")
-_LEVEL = re.compile(r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s*(?::|(?<=\s))\s*")
+_ERROR = re.compile(r"(?:\[[^\]\n]*\]\s*)?(?:ERROR\b|CRITICAL)")
+_LEVEL = re.compile(r"(?:(?:DEBUG|INFO|WARNING|ERROR)\b|CRITICAL):?\s*")
 
 
 class SendError(StreamError):
@@ -46,7 +47,8 @@ def is_error(text: str) -> bool:
 
 def without_level(text: str) -> str:
     """A TEXT without the level that FIRE's manner puts before it."""
-    return _LEVEL.sub("", text, count=1) if _LEVEL.match(text) else text
+    found = _LEVEL.match(text)
+    return text[found.end() :] if found else text
 
 
 def send(
@@ -126,6 +128,8 @@ class Sending:
                         yield item
                 writer.join(_GRACE_S)
                 self._judge(errors)
+                if not self._sent_all:
+                    raise SendError(f"the server closed before everything was sent ({self._counts()})")
             finally:
                 self._stopped.set()
                 with contextlib.suppress(OSError):
@@ -161,25 +165,26 @@ class Sending:
 
     def _write(self, sock: socket.socket) -> None:
         try:
-            for item in self._opening:
-                send_all(sock, encode(item))
-            for item in self._items:
-                if self._stopped.is_set():
+            for item in itertools.chain(self._opening, self._items, [Close()]):
+                if self._stopped.is_set() or not self._deliver(sock, item):
                     return
-                send_all(sock, encode(item))
-                if isinstance(item, (AcquisitionBlock, ismrmrd.Acquisition)):
-                    self.n_sent += len(item) if isinstance(item, AcquisitionBlock) else 1
-            send_all(sock, encode(Close()))
             self._sent_all = True
             self._progress = time.monotonic()
-        except TimeoutError:
-            self._fail(sock, SendError(f"the server has read nothing for {self._timeout:g} s ({self._counts()})"))
-        except OSError as error:
-            if isinstance(error, ConnectionError) or self._stopped.is_set():
-                return  # the server has gone; what it said before is still being read
-            self._fail(sock, error)
         except BaseException as error:
             self._fail(sock, error)
+
+    def _deliver(self, sock: socket.socket, item: Any) -> bool:
+        buffers = encode(item)
+        try:
+            send_all(sock, buffers)
+        except TimeoutError:
+            self._fail(sock, SendError(f"the server has read nothing for {self._timeout:g} s ({self._counts()})"))
+            return False
+        except OSError:
+            return False  # the server has gone; what it said before is still being read
+        if isinstance(item, (AcquisitionBlock, ismrmrd.Acquisition)):
+            self.n_sent += len(item) if isinstance(item, AcquisitionBlock) else 1
+        return True
 
     def _fail(self, sock: socket.socket, error: BaseException) -> None:
         self._failure = error
