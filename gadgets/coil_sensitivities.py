@@ -17,7 +17,16 @@ from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
 from gadgets.properties import gadget
 from gadgets.stream.connection import Connection
-from gadgets.tensors import first_of_slice, holds_maps, kspace, maps_buffer, reference, require_calibration, slices
+from gadgets.tensors import (
+    References,
+    first_of_slice,
+    holds_maps,
+    kspace,
+    maps_buffer,
+    reference,
+    require_calibration,
+    slices,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +37,11 @@ Known = dict[tuple[int, int], Tensor]
 def coil_sensitivities(connection: Connection, *, support: float = 0.7) -> None:
     """Put sensitivity maps in the place of the reference. recon data -> recon data with maps.
 
-    Maps are estimated slice by slice, from the first of these that there is: the reference that came with the slice;
-    the maps that an earlier repetition of the slice had; the fully sampled centre of the data, which is looked for in
-    what was acquired and not in the scan's header. Of several N and S of a reference, the first with lines serves for
-    all. `support` (0 to 1) sets where maps are 0: more of the image is kept the lower it is, 0 keeps all.
+    Maps are estimated slice by slice, from the first of these that there is: the reference that came with the slice, or
+    alone before it; the maps that an earlier repetition of the slice had; the fully sampled centre of the data, which
+    is looked for in what was acquired and not in the scan's header. Of several N and S of a reference, the first with
+    lines serves for all. `support` (0 to 1) sets where maps are 0: more of the image is kept the lower it is, 0 keeps
+    all.
 
     A reference that holds maps already is passed unchanged. Methods that calibrate anything but maps need the k-space
     of the reference: leave this gadget out before them.
@@ -39,9 +49,11 @@ def coil_sensitivities(connection: Connection, *, support: float = 0.7) -> None:
     Raises ValueError, naming the slice, where there is nothing to calibrate from.
     """
     known: Known = {}
+    references = References()
     for item in connection.blocks():
         if isinstance(item, ReconData):
-            item = ReconData([_with_maps(bit, space, known, support) for space, bit in enumerate(item.bits)])
+            bits = [references.complete(bit, space) for space, bit in enumerate(item.bits)]
+            item = ReconData([_with_maps(bit, space, known, support) for space, bit in enumerate(bits)])
         connection.send(item)
 
 

@@ -22,6 +22,7 @@ from gadgets.stream.connection import Connection
 from gadgets.stream.dtypes import ACQUISITION_HEADER
 from gadgets.stream.headers import header_array
 from gadgets.tensors import (
+    References,
     first_of_slice,
     holds_maps,
     kspace,
@@ -63,13 +64,15 @@ def reconstruct(connection: Connection, *, method: str = "cg_sense", device: str
     raises, with the slice and repetition at which it happened.
     """
     worker = _Reconstruction(method, methods.create(method, settings), _device(device), connection)
+    references = References()
     for item in connection.blocks():
         if not isinstance(item, ReconData):
             connection.send(item)
             continue
         for space, bit in enumerate(item.bits):
-            if bit.data.data.size:
-                connection.send(worker.images(bit, space))
+            complete = references.complete(bit, space)
+            if complete.data.data.size:
+                connection.send(worker.images(complete, space))
 
 
 class _Reconstruction:

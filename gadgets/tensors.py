@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import ismrmrd
 import numpy as np
 import torch
-from gadgetron.types.recon_data import ReconBuffer, SamplingDescription
+from gadgetron.types.recon_data import ReconBit, ReconBuffer, SamplingDescription
 from torch import Tensor
 
 from gadgets.mri.calibration.region import calibration_region
@@ -72,6 +72,23 @@ def reference(buffer: ReconBuffer, like: ReconBuffer) -> KSpace:
     if own.matrix == matrix and centres == [n // 2 for n in matrix]:
         return own
     return KSpace(data=_placed(own.data, centres, matrix), mask=_placed(own.mask, centres, matrix))
+
+
+class References:
+    """References that come before their data, as those of scans with a separate calibration can."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, tuple[int | None, ...]], ReconBuffer] = {}
+
+    def complete(self, bit: ReconBit, space: int) -> ReconBit:
+        """The bit of an encoding space, with the reference that came before it for its slices and was not used yet."""
+        has_reference = bit.ref is not None and bit.ref.data.size > 0
+        if not bit.data.data.size:
+            if has_reference:
+                self._kept[space, tuple(slices(bit.ref))] = bit.ref
+            return bit
+        earlier = self._kept.pop((space, tuple(slices(bit.data))), None)
+        return bit if has_reference or earlier is None else ReconBit(bit.data, earlier)
 
 
 def holds_maps(buffer: ReconBuffer | None) -> bool:
@@ -193,8 +210,9 @@ def _mask(buffer: ReconBuffer) -> Tensor:
     acquired = samples > 0
     # A centre beyond the readout is stale; the readout then lies in the middle.
     middle = np.where(middle < samples, middle, samples // 2)
-    begin = _centre(buffer.sampling.sampling_limits[0], length) - middle + pre
-    end = begin + samples - pre - post
+    # Whole readouts fill the buffer, wherever their centre is said to be.
+    start = np.where(samples < length, _centre(buffer.sampling.sampling_limits[0], length) - middle, 0)
+    begin, end = start + pre, start + samples - post
     if ((begin <= 0) & (end >= length))[acquired].all():
         lines = torch.from_numpy(acquired[:, :, :, None, :, :, None])
         return lines.expand(*lines.shape[:-1], length)

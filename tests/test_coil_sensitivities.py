@@ -78,6 +78,15 @@ def test_later_repetitions_without_a_reference_keep_the_maps_of_their_slice():
     assert abs(sent[0] - sent[1]).max() > 0.1
 
 
+def test_a_reference_may_come_before_its_data():
+    alone = [recon_data((empty_buffer(), calibration(s, slice=s))) for s in (0, 3)]
+    data = [undersampled(s, slice=s) for s in (3, 0)]
+    sent = run(coil_sensitivities, [*alone, *map(recon_data, data)])
+    for item, s in zip(sent[2:], (3, 0), strict=True):
+        (together,) = run(coil_sensitivities, [recon_data((undersampled(s, slice=s), calibration(s, slice=s)))])
+        np.testing.assert_allclose(maps(item), maps(together), atol=1e-5)
+
+
 def test_several_contrasts_share_maps():
     both = np.concatenate([kspace(0), 0.5j * kspace(0)], axis=2)
     (sent,) = run(coil_sensitivities, [recon_data((recon_buffer(both, np.arange(32) % 2 == 0), calibration(0)))])

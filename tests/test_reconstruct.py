@@ -55,6 +55,24 @@ def test_maps_and_own_calibration_give_the_same():
     np.testing.assert_allclose(own, mapped, atol=1e-5 * abs(own).max())
 
 
+def test_a_reference_may_come_before_its_data():
+    apart = [recon_data((empty_buffer(), calibration(0))), recon_data(undersampled(0))]
+    (image,) = images(run(reconstruct, apart))
+    (expected,) = images(run(reconstruct, [recon_data((undersampled(0), calibration(0)))]))
+    np.testing.assert_allclose(image.data, expected.data, atol=1e-5 * abs(expected.data).max())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", ["rss", "adaptive_combine", "cg_sense"])
+def test_a_gpu_makes_the_same_images(method):
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    items = [recon_data(recon_buffer(kspace(0, 4)))]
+    cpu, gpu = (images(run(reconstruct, items, method=method, device=device)) for device in ("cpu", "cuda"))
+    for a, b in zip(cpu, gpu, strict=True):
+        np.testing.assert_allclose(a.data, b.data, atol=1e-3 * abs(a.data).max())
+
+
 def test_every_contrast_and_average_is_its_own_image():
     factors = np.array([[1, 2, 3], [4, 5j, 6]])[:, :, None, None, None, None]
     buffer = recon_buffer(factors * kspace(0), np.ones((1, 2, 3, 1, 1), bool))

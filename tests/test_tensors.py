@@ -52,6 +52,10 @@ def test_a_stale_centre_is_not_believed():
     assert tensors.kspace(recon_buffer(random_kspace((1, 1, 1, 2, 1, 6, 8)), center_sample=8)).mask.all()
 
 
+def test_whole_readouts_are_where_they_are_whatever_their_centre_is_said_to_be():
+    assert tensors.kspace(recon_buffer(random_kspace((1, 1, 1, 2, 1, 6, 8)), center_sample=3)).mask.all()
+
+
 def test_data_without_headers_are_masked_where_they_are_zero_and_that_is_said(caplog):
     values = random_kspace((1, 1, 1, 2, 1, 6, 8))
     values[..., 3, :] = 0
