@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ismrmrd
 import numpy as np
 
@@ -10,7 +12,11 @@ from gadgets.outputs.meta import copied, set_image_type
 from gadgets.properties import gadget
 from gadgets.stream.connection import Connection
 
-_TAKE = {ismrmrd.IMTYPE_PHASE: np.angle, ismrmrd.IMTYPE_REAL: np.real, ismrmrd.IMTYPE_IMAG: np.imag}
+_TAKE: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    ismrmrd.IMTYPE_PHASE: np.angle,
+    ismrmrd.IMTYPE_REAL: np.real,
+    ismrmrd.IMTYPE_IMAG: np.imag,
+}
 
 
 @gadget

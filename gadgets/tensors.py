@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import ismrmrd
 import numpy as np
@@ -230,7 +231,8 @@ def _centre(limit: object, length: int) -> int:
 def _placed(x: Tensor, centres: Sequence[int], matrix: Sequence[int]) -> Tensor:
     """The last three axes on `matrix`, with `centres` moved to its centre; cropped or padded with zeros."""
     out = x.new_zeros((*x.shape[:-3], *matrix))
-    there, here = [], []
+    there: list[Any] = []
+    here: list[Any] = []
     for length, centre, size in zip(x.shape[-3:], centres, matrix, strict=True):
         shift = size // 2 - centre
         low, high = max(0, shift), min(size, length + shift)
