@@ -24,6 +24,8 @@ from .limits import Limits
 from .primitives import Buffer, Reader, buffer_of
 
 BUFFER_BYTES = 4 << 20
+# Asked for at a time: what fits the processor's cache, so that a block is still there when it is used.
+RECEIVED_BYTES = 1 << 20
 POOLED_BUFFERS = 8
 # What sys.getrefcount says of a pooled buffer that nobody views: the pool's reference, and its own argument.
 _UNUSED = 2
@@ -109,6 +111,7 @@ class Decoder:
         self._reader: Reader[Any] | None = None
         self._mid = 0
         self._message_start = 0
+        self._size = 0  # of the last acquisition message
 
     # -- input
 
@@ -120,9 +123,22 @@ class Decoder:
             if sys.getrefcount(self._storage) <= _UNUSED + pooled:
                 self._base += self._start
                 self._start = self._end = 0
-        if self._need > len(self._storage) - self._start or self._end == len(self._storage):
+        room = len(self._storage) - self._end
+        if self._need > len(self._storage) - self._start or room == 0:
             self._renew()
-        return memoryview(self._storage)[self._end :]  # type: ignore[arg-type]
+            room = len(self._storage) - self._end
+        free = memoryview(self._storage)  # type: ignore[arg-type]
+        return free[self._end : self._end + min(room, self._wanted())]
+
+    def _wanted(self) -> int:
+        """Bytes to receive next: up to the end of a message if the last shape goes on, so that none is split."""
+        pending = self._end - self._start
+        size = self._size
+        if self._reader is not None or not size:
+            return max(RECEIVED_BYTES, self._need - pending)
+        most = min(RECEIVED_BYTES, len(self._storage) - self._start)
+        whole = max(1, most // size) * size
+        return max(whole - pending if whole > pending else RECEIVED_BYTES, self._need - pending)
 
     def received(self, n: int) -> None:
         """Say that `n` bytes were written into the last buffer got."""
@@ -140,7 +156,7 @@ class Decoder:
 
     def _renew(self) -> None:
         pending = self._storage[self._start : self._end]
-        fresh = self._allocate(max(BUFFER_BYTES, self._need, len(pending) + 1))
+        fresh = self._allocate(max(BUFFER_BYTES, self._need, 2 * len(pending)))
         fresh[: len(pending)] = pending
         self._base += self._start
         self._storage, self._start, self._end = fresh, 0, len(pending)
@@ -214,7 +230,7 @@ class Decoder:
     def _block(self) -> AcquisitionBlock | None:
         if not self._available(HEAD_BYTES):
             return None
-        size = acquisition.message_size(self._storage, self._start, self.limits)
+        size = self._size = acquisition.message_size(self._storage, self._start, self.limits)
         if not self._available(size):
             return None
         n = acquisition.run_length(self._storage, self._start, size, self._end - self._start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from gadgets.stream.errors import Stopped
 from pipelines.host import config
 from pipelines.host.assembly import assemble
 from pipelines.host.chain import Chain
-from pipelines.host.nodes import ConfigError, Pipeline
+from pipelines.host.nodes import ConfigError, Execute, Pipeline, set_properties
 
 from .dataset import Dataset
 
@@ -100,3 +101,9 @@ def settings_of(assignments: Sequence[str]) -> dict[str, str]:
             raise ConfigError(f"{assignment!r} is not gadget.property=value")
         settings[name.strip()] = value
     return settings
+
+
+def with_png(pipeline: Pipeline, folder: str) -> Pipeline:
+    """The pipeline with a gadget at its end that writes every image as PNG into `folder`."""
+    node = Execute(label="save_png", module="gadgets.save_png", target="save_png")
+    return replace(pipeline, nodes=(*pipeline.nodes, set_properties(node, {"folder": folder})))

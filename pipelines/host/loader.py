@@ -72,6 +72,8 @@ def load(node: Gadget | Execute, *, allow: Sequence[str] = (), trusted: bool = T
     found = _attribute(node, _module(node, module), attribute)
     if not trusted and not _permitted(getattr(found, "__module__", None) or "", allow):
         _forbid(node, f"{module}:{attribute}", allow)
+    if not trusted and not _below(module, allow):
+        _forbid_files(node, found)
     _check_properties(node, found)
     return Loaded(node.label, _callable(node, found), node.configuration, node)
 
@@ -114,6 +116,14 @@ def _permitted(module: str, allow: Sequence[str]) -> bool:
 def _forbid(node: Gadget | Execute, what: str, allow: Sequence[str]) -> NoReturn:
     known = ", ".join(["gadgets.<name>", _EXAMPLES, *allow])
     raise ConfigError(f"{what!r} is not allowed from a client; allowed: {known}; {_choices(what)}", place=node.place)
+
+
+def _forbid_files(node: Gadget | Execute, found: Any) -> None:
+    """A client does not choose where this machine writes: gadgets with a path among their properties are ours to name."""
+    paths = [name for name, known in getattr(found, "properties", {}).items() if known.annotation is Path]
+    if paths:
+        what = f"{node.label} writes files (property {', '.join(paths)}), which is not allowed from a client"
+        raise ConfigError(f"{what}; the server can allow it by name", place=node.place)
 
 
 def _module(node: Gadget | Execute, name: str) -> ModuleType:

@@ -39,7 +39,8 @@ def apply(
 ) -> tuple[Pipeline, list[str]]:
     """The pipeline with its gadgets' properties set, and the names that no gadget has.
 
-    Gadgets are loaded to see what they declare, under the same rules as when the chain is made.
+    Gadgets are loaded to see what they declare, under the same rules as when the chain is made. Raises ConfigError
+    for a value that a client may not set.
     """
     declared = {
         node.label: {
@@ -51,6 +52,7 @@ def apply(
     }
     ignored = []
     for name, value in values.items():
+        loader.check_client_property(name.rpartition(".")[2], value, allow=allow)
         label, _, own = name.rpartition(".")
         found = [label] if label in declared else [other for other, known in declared.items() if name in known]
         if not found:

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import json
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from . import frames
 
 log = logging.getLogger(__name__)
 
+# Gadgets share the cores with each other: the numerics' threads must sleep when they wait, not spin.
+QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 READY_SECONDS = 15.0
 EXIT_SECONDS = 5.0
 
@@ -37,6 +40,7 @@ class Worker:
             # Its own process group: an interrupt typed at the terminal stops the server, which lets scans finish.
             self.process = subprocess.Popen(
                 [*command, json.dumps(dict(settings) | {"name": name})],
+                env=os.environ | QUIET_THREADS,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,

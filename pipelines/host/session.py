@@ -23,6 +23,7 @@ from gadgets.stream.limits import Limits
 from . import config, parameters, queries, xml
 from .assembly import assemble
 from .chain import Chain, ChainFailed
+from .formats import WRITERS
 from .input import ClientInput, Woken
 from .nodes import Pipeline
 
@@ -70,6 +71,9 @@ class Session:
         self._send = send
         self._lock = threading.Lock()
         self._gone = False
+        self._sent = 0
+        self._accepted: set[int] = set()
+        self._from_client = False
 
     def run(self) -> Outcome:
         """Serve the client to the end; never raises."""
@@ -112,6 +116,8 @@ class Session:
         if pipeline is None:
             return
         self.outcome.pipeline = pipeline.name
+        # As in a Gadgetron: what the pipeline names no writer for does not leave it.
+        self._accepted = {WRITERS[writer.classname] for writer in pipeline.writers}
         header, first = self._header()
         pipeline, first = self._parameters(pipeline, first)
         steps = assemble(pipeline, isolate=self.rules.isolate, allow=self.rules.allow, trusted=not self._from_client)
@@ -122,7 +128,6 @@ class Session:
         self.client.wake()
 
     def _configuration(self) -> Pipeline | None:
-        self._from_client = False
         while True:
             item = self.client.next()
             if item is None:
@@ -201,6 +206,10 @@ class Session:
             output.join(0.2)
             if self._gone:
                 chain.stop()
+        if not (self._sent or self.outcome.error):
+            # An end without any word would leave the operator guessing.
+            n = self.outcome.acquisitions
+            self.text("INFO", f"{self.outcome.pipeline} has ended and sent nothing for {n} acquisitions")
         self.outcome.stuck = not chain.finish(STOP_SECONDS)
         if self.outcome.stuck:
             log.error("a gadget did not stop within %g s", STOP_SECONDS)
@@ -221,7 +230,12 @@ class Session:
         try:
             while items := chain.output.get():
                 for item in items:
-                    if message_id(item) == MessageId.IMAGE:
+                    mid = message_id(item)
+                    if self._accepted and mid not in self._accepted:
+                        log.debug("%s is sent by no writer of the pipeline", describe(mid))
+                        continue
+                    self._sent += 1
+                    if mid == MessageId.IMAGE:
                         self.outcome.images += 1
                     self.send(item)
         except Stopped:

@@ -1,0 +1,47 @@
+"""What to cite for a pipeline: the papers of its gadgets and methods."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import re
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pipeline", help="name of a pipeline, or the path of its XML file")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    from pipelines.clients.replay import find
+    from pipelines.host import loader
+    from pipelines.host.nodes import Connect
+
+    found = 0
+    for node in find(arguments.pipeline).nodes:
+        if isinstance(node, Connect):
+            continue
+        target = loader.load(node).target
+        sources = [(node.label, target)]
+        declared = getattr(target, "properties", {})
+        method = node.properties.get("method", getattr(declared.get("method"), "default", None))
+        if method:
+            settings = {name: value for name, value in node.properties.items() if name not in declared}
+            made = importlib.import_module("gadgets.mri.methods").create(method, settings)
+            sources.append((f"{node.label}, method {method}", type(made)))
+        for label, source in sources:
+            for paper in papers(inspect.getdoc(source) or ""):
+                print(f"{label}: {paper}")
+                found += 1
+    if not found:
+        print("no gadget of this pipeline names a paper")
+    return 0
+
+
+def papers(docstring: str) -> list[str]:
+    """The sentences of a docstring that hold a DOI, with the DOI as a link at the end."""
+    found = []
+    for match in re.finditer(r"(?:(?<=\n)|^)([^\n]*(?:\n(?!\s*\n)[^\n]*)*?)doi:\s*(\S+)", docstring):
+        text = " ".join(match.group(1).split()).rstrip(" ,;(")
+        found.append(f"{text} https://doi.org/{match.group(2).rstrip('.,;)')}")
+    return found
