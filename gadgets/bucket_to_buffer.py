@@ -237,7 +237,7 @@ class _Buffer:
         self.data[loc, s, n, :, e2, e1, where.target] = block.data[:, :, where.source]
         self.headers[at[::-1]] = block.headers
         if self.trajectory is not None and block.trajectory is not None:
-            self.trajectory[(*at, where.target)] = block.trajectory[:, where.source]
+            self.trajectory[loc, s, n, e2, e1, where.target] = block.trajectory[:, where.source]
 
     def is_finite(self) -> bool:
         """Whether no sample is NaN or infinite."""
