@@ -192,9 +192,9 @@ class Sending:
             sock.shutdown(socket.SHUT_RDWR)
 
 
-def connect(host: str, port: int, *, patience: float = PATIENCE_S) -> socket.socket:
-    """Connect, trying again for `patience` seconds while nothing listens. Raises SendError."""
-    deadline = time.monotonic() + patience
+def connect(host: str, port: int) -> socket.socket:
+    """Connect, trying again for a few seconds while nothing listens. Raises SendError."""
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             sock = socket.create_connection((host, port), timeout=max(0.1, deadline - time.monotonic()))
@@ -204,7 +204,7 @@ def connect(host: str, port: int, *, patience: float = PATIENCE_S) -> socket.soc
             raise SendError(f"there is no computer called {host!r}: {error.strerror}") from None
         except ConnectionRefusedError:
             if time.monotonic() >= deadline:
-                raise SendError(f"nothing listens at {host}:{port} (tried for {patience:g} s)") from None
+                raise SendError(f"nothing listens at {host}:{port} (tried for {PATIENCE_S:g} s)") from None
             time.sleep(0.1)
         except (OSError, OverflowError) as error:
             raise SendError(f"{host}:{port} cannot be reached: {error}") from None
