@@ -16,7 +16,8 @@ RNG = np.random.default_rng(0)
 
 
 def line(counter=0, *, samples=8, coils=2, space=0, trajectory=None, value=None, **head):
-    index = {k: head.pop(k) for k in list(head) if k in ("average", "slice", "contrast", "phase", "repetition", "set", "segment")}  # fmt: skip
+    names = ("average", "slice", "contrast", "phase", "repetition", "set", "segment")
+    index = {name: head.pop(name) for name in names if name in head}
     index |= {f"kspace_encode_step_{i}": head.pop(f"e{i}", 0) for i in (1, 2)}
     data = RNG.standard_normal((coils, samples)) + 1j * RNG.standard_normal((coils, samples))
     if value is not None:
@@ -146,7 +147,8 @@ def test_a_reference_acquired_apart_has_its_own_range(mode, numbers, centre):
 
 def test_encoding_spaces_are_bits_and_may_be_empty():
     header = header_xml((8, 6, 1), spaces=3)
-    found = recon([line(0, space=2, coils=3), line(1, space=0, repetition=1), line(2, space=2, coils=3, repetition=1)], header=header)  # fmt: skip
+    given = [line(0, space=2, coils=3), line(1, repetition=1), line(2, space=2, coils=3, repetition=1)]
+    found = recon(given, header=header)
     shapes = [[bit.data.data.shape[3] for bit in each.bits] for each in found]
     assert shapes == [[0, 0, 3], [2, 0, 3]]
     assert [item.bits[1].data.data.size for item in decoded(b"".join(map(bytes, encode(found[0]))))] == [0]
