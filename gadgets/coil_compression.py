@@ -12,6 +12,7 @@ import numpy as np
 from gadgets.mri.calibration.compression import compression_matrix
 from gadgets.mri.channels import mix
 from gadgets.properties import gadget
+from gadgets.receivers import receivers, receivers_message
 from gadgets.stream.blocks import AcquisitionBlock
 from gadgets.stream.connection import Connection
 from gadgets.stream.runs import AUXILIARY, any_flag, runs
@@ -47,7 +48,8 @@ def coil_compression(connection: Connection, *, coils: int | None = None, energy
     Items are held back, in order, until the matrix is known: until the first frame ends (a change of repetition, or
     the flag LAST_IN_REPETITION or LAST_IN_MEASUREMENT), until image data follow 16 calibration lines of each slice of
     the header's encodingLimits (256 in a three-dimensional scan), until 4 GiB are held, or until the input ends. Noise
-    acquisitions, and acquisitions of a single channel, pass unchanged.
+    acquisitions, and acquisitions of a single channel, pass unchanged. A description of the channels by noise_adjust
+    becomes one of the virtual channels.
 
     coils: virtual channels to keep; where it is given, energy has no say. energy: share of the energy, above 0 and up
     to 1, to be kept at least, with the fewest channels that do.
@@ -70,6 +72,7 @@ class _Compression:
     def __init__(self, header: Any, coils: int | None, energy: float | None):
         self.coils, self.energy = coils, energy
         self.matrix: np.ndarray | None = None
+        self.receivers: np.ndarray | None = None
         self.held: list[tuple[Any, bool]] = []
         self.nbytes = 0
         self.repetition = 0
@@ -84,7 +87,10 @@ class _Compression:
     def take(self, item: Any) -> Iterator[Any]:
         """What can be sent on, now that `item` has come."""
         if not isinstance(item, AcquisitionBlock):
-            yield from self._in_order(item)
+            if self.matrix is None and (found := receivers(item)) is not None:
+                self.receivers = found
+            else:
+                yield from self._in_order(item)
             return
         headers = item.headers
         noise, auxiliary = any_flag(headers, _NOISE), any_flag(headers, AUXILIARY)
@@ -131,6 +137,11 @@ class _Compression:
         held, self.held = self.held, []
         if self.usable and self.matrix is None:
             self.matrix = self._estimate([item for item, compress in held if compress])
+        if self.receivers is not None:
+            # The rows of the matrix are orthonormal: its adjoint leads back from virtual channels to those before.
+            back = self.receivers if self.matrix is None else self.receivers @ self.matrix.conj().T
+            self.receivers = None
+            yield receivers_message(back)
         for item, compress in held:
             yield self._compressed(item) if compress and self.matrix is not None else item
 

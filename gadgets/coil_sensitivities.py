@@ -16,6 +16,7 @@ from torch import Tensor
 from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
 from gadgets.properties import gadget
+from gadgets.receivers import receivers
 from gadgets.stream.connection import Connection
 from gadgets.tensors import (
     References,
@@ -43,6 +44,9 @@ def coil_sensitivities(connection: Connection, *, support: float = 0.7) -> None:
     lines serves for all. `support` (0 to 1) sets where maps are 0: more of the image is kept the lower it is, 0 keeps
     all.
 
+    Squares of the maps sum to one over the channels or, where the stream says how the receivers follow from the channels
+    (`describe_channels` of noise_adjust), over the receivers: the image is then as bright as without whitening.
+
     A reference that holds maps already is passed unchanged. Methods that calibrate anything but maps need the k-space
     of the reference: leave this gadget out before them.
 
@@ -50,14 +54,18 @@ def coil_sensitivities(connection: Connection, *, support: float = 0.7) -> None:
     """
     known: Known = {}
     references = References()
+    matrix: Tensor | None = None
     for item in connection.blocks():
+        if (found := receivers(item)) is not None:
+            matrix = torch.from_numpy(found)
+            continue
         if isinstance(item, ReconData):
             bits = [references.complete(bit, space) for space, bit in enumerate(item.bits)]
-            item = ReconData([_with_maps(bit, space, known, support) for space, bit in enumerate(bits)])
+            item = ReconData([_with_maps(bit, space, known, support, matrix) for space, bit in enumerate(bits)])
         connection.send(item)
 
 
-def _with_maps(bit: ReconBit, space: int, known: Known, support: float) -> ReconBit:
+def _with_maps(bit: ReconBit, space: int, known: Known, support: float, matrix: Tensor | None) -> ReconBit:
     if not bit.data.data.size or holds_maps(bit.ref):
         return bit
     numbers = slices(bit.data)
@@ -69,7 +77,18 @@ def _with_maps(bit: ReconBit, space: int, known: Known, support: float) -> Recon
     if blank is None:
         return bit
     csm = torch.cat([blank if csm is None else csm for csm in found])
+    if matrix is not None:
+        csm = _over_receivers(csm, matrix)
     return ReconBit(bit.data, maps_buffer(csm, bit.data))
+
+
+def _over_receivers(csm: Tensor, matrix: Tensor) -> Tensor:
+    """Maps (*other, coil, z, y, x) with squares that sum to one over the receivers, by `matrix` (receiver, coil)."""
+    if matrix.shape[1] != csm.shape[-4]:
+        raise ValueError(f"the stream describes {matrix.shape[1]} channels, the data have {csm.shape[-4]}")
+    seen = torch.einsum("rc,...czyx->...rzyx", matrix, csm)
+    brightness = torch.linalg.vector_norm(seen, dim=-4, keepdim=True)
+    return torch.where(brightness > 0, csm / brightness.clamp_min(torch.finfo(brightness.dtype).tiny), csm)
 
 
 def _maps(

@@ -12,6 +12,7 @@ import numpy as np
 from gadgets.mri.calibration.noise import NoiseCovariance, noise_scale, whitening
 from gadgets.mri.channels import mix
 from gadgets.properties import gadget
+from gadgets.receivers import receivers_message
 from gadgets.storage import StorageError, StoredNoise, load_noise, save_noise
 from gadgets.stream.blocks import AcquisitionBlock
 from gadgets.stream.connection import Connection
@@ -31,6 +32,7 @@ def noise_adjust(
     pass_nonconformant_data: bool = False,
     noise_dwell_time_us_preset: float = 0.0,
     noise_dependency_prefix: str = "",
+    describe_channels: bool = False,
 ) -> None:
     """Uncorrelated channels with noise of unit standard deviation, real and imaginary. acquisitions -> acquisitions.
 
@@ -47,7 +49,8 @@ def noise_adjust(
     perform_noise_adjust: false only drops the noise acquisitions. pass_nonconformant_data: let acquisitions of another
     number of channels than the noise pass unchanged, with a warning. noise_dwell_time_us_preset: dwell time of the
     noise, in microseconds, instead of its header's (0: the header's). noise_dependency_prefix: taken for the sake of
-    stock chains, without effect, as in Gadgetron.
+    stock chains, without effect, as in Gadgetron. describe_channels: send, ahead of the first whitened acquisition, how
+    the receivers' signals follow from the whitened channels (gadgets.receivers), for coil_sensitivities.
 
     Raises ValueError for noise that is not finite, that leaves the covariance singular, or whose number of channels
     changes or is not that of the data.
@@ -63,6 +66,10 @@ def noise_adjust(
         for part in runs(noise, item.headers["sample_time_us"]):
             block = item[part]
             if not noise[part.start]:
+                if perform_noise_adjust and not adjust.decided:
+                    adjust.decide()
+                    if describe_channels and adjust.whitening is not None:
+                        connection.send(receivers_message(np.linalg.inv(adjust.whitening)))
                 connection.send(adjust(block) if perform_noise_adjust else block)
             elif perform_noise_adjust:
                 adjust.add_noise(block)
@@ -111,8 +118,6 @@ class _Adjustment:
 
     def __call__(self, block: AcquisitionBlock) -> AcquisitionBlock:
         """The acquisitions, of one dwell time, whitened; as they are where nothing is known of the noise."""
-        if not self.decided:
-            self.decide()
         if self.whitening is None:
             return block
         channels, counter = block.data.shape[1], block.headers["scan_counter"][0]

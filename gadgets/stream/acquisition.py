@@ -5,22 +5,23 @@ Reading is in `codec.Decoder`, in bulk; the layout stands here.
 
 from __future__ import annotations
 
-import struct
+from typing import Any
 
 import ismrmrd
 import numpy as np
 
 from .blocks import HEAD_BYTES, Array
-from .dtypes import ACQUISITION_HEADER
 from .errors import ProtocolError, UnsupportedItem
 from .ids import MessageId
 from .limits import Limits
 from .primitives import U16, Buffer, buffer_of
 
-# Offsets inside the message, identifier included.
-_FIELDS = {
-    name: (2 + ACQUISITION_HEADER.fields[name][1], ACQUISITION_HEADER.fields[name][0])
-    for name in ("flags", "number_of_samples", "active_channels", "trajectory_dimensions")
+# Offset inside the message, identifier included, and type.
+_FIELDS: dict[str, tuple[int, np.dtype[Any]]] = {
+    "flags": (2 + ismrmrd.AcquisitionHeader.flags.offset, np.dtype("<u8")),
+    "number_of_samples": (2 + ismrmrd.AcquisitionHeader.number_of_samples.offset, np.dtype("<u2")),
+    "active_channels": (2 + ismrmrd.AcquisitionHeader.active_channels.offset, np.dtype("<u2")),
+    "trajectory_dimensions": (2 + ismrmrd.AcquisitionHeader.trajectory_dimensions.offset, np.dtype("<u2")),
 }
 _COMPRESSIONS = {ismrmrd.ACQ_COMPRESSION1: "ZFP", ismrmrd.ACQ_COMPRESSION2: "NHLBI"}
 _COMPRESSED = sum(1 << (flag - 1) for flag in _COMPRESSIONS)
@@ -43,10 +44,7 @@ def message_size(storage: Array, start: int, limits: Limits) -> int:
 
 
 def _sizes(storage: Array, start: int) -> tuple[int, int, int, int]:
-    values = [
-        struct.unpack_from("<Q" if dtype.itemsize == 8 else "<H", storage, start + offset)[0]
-        for offset, dtype in _FIELDS.values()
-    ]
+    values = [int(np.ndarray((), dtype, storage, start + offset)) for offset, dtype in _FIELDS.values()]
     return values[0], values[1], values[2], values[3]
 
 

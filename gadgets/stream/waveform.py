@@ -8,7 +8,7 @@ import numpy as np
 from .dtypes import WAVEFORM_HEADER
 from .ids import MessageId
 from .limits import Limits
-from .primitives import U16, Buffer, Reader, aligned, buffer_of
+from .primitives import U16, Array, Buffer, Reader, aligned, buffer_of
 
 SAMPLE = np.dtype("<u4")
 
@@ -20,7 +20,7 @@ def read_waveform(limits: Limits) -> Reader[ismrmrd.Waveform]:
     return make_waveform(head, aligned((yield nbytes), SAMPLE).reshape(shape))
 
 
-def make_waveform(head: ismrmrd.WaveformHeader, data: np.ndarray) -> ismrmrd.Waveform:  # type: ignore[type-arg]
+def make_waveform(head: ismrmrd.WaveformHeader, data: Array) -> ismrmrd.Waveform:
     """A waveform with a copy of `data` (channels, samples)."""
     return ismrmrd.Waveform(head, data)
 

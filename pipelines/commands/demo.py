@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -13,7 +16,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     import threading
     import time
-    from pathlib import Path
 
     import ismrmrd
     import numpy as np
@@ -73,7 +75,7 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _only(series):  # type: ignore[no-untyped-def]
+def _only(series: Mapping[str, Sequence[Any]]) -> Any:
     """The pixels (y, x) of the only image of a file."""
     import numpy as np
 
@@ -81,7 +83,7 @@ def _only(series):  # type: ignore[no-untyped-def]
     return np.asarray(image.data[0, 0], float)
 
 
-def _write_png(path, pixels, white):  # type: ignore[no-untyped-def]
+def _write_png(path: Path, pixels: Any, white: float) -> None:
     import numpy as np
     from PIL import Image
 

@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
     from pipelines.clients.dataset import Dataset
     from pipelines.clients.images import ImageWriter
     from pipelines.clients.progress import Progress
-    from pipelines.clients.send import pace_of, send
+    from pipelines.clients.send import send
     from pipelines.commands.run import counted, report
 
     host, colon, port = arguments.to.rpartition(":")
@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
             config_xml=path.read_bytes() if local else None,
             host=host.strip("[]"),
             port=int(port),
-            pace=pace_of(arguments.pace),
+            pace=arguments.pace,
             on_text=lambda text: print(text, file=sys.stderr),
         )
         for item in received:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.clients.simulate import Scan
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -18,19 +22,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def add_scan(parser: argparse.ArgumentParser) -> None:
     """The arguments that describe a scan."""
-    numbers = {"type": int, "metavar": "N"}
     parser.add_argument(
         "--matrix", type=int, nargs="+", default=[256, 256], metavar="N", help="x y [z] (default: 256 256)"
     )
     parser.add_argument("--oversampling", type=float, default=2.0, metavar="F", help="along x (default: 2)")
-    parser.add_argument("--coils", default=8, help="(default: 8)", **numbers)
-    parser.add_argument("--slices", default=1, help="(default: 1)", **numbers)
-    parser.add_argument("--repetitions", default=1, help="(default: 1)", **numbers)
-    parser.add_argument("--contrasts", default=1, help="(default: 1)", **numbers)
+    parser.add_argument("--coils", type=int, default=8, metavar="N", help="(default: 8)")
+    parser.add_argument("--slices", type=int, default=1, metavar="N", help="(default: 1)")
+    parser.add_argument("--repetitions", type=int, default=1, metavar="N", help="(default: 1)")
+    parser.add_argument("--contrasts", type=int, default=1, metavar="N", help="(default: 1)")
     parser.add_argument(
         "--acceleration", type=int, nargs="+", default=[1], metavar="N", help="along y [and z] (default: 1)"
     )
-    parser.add_argument("--acs", default=24, help="calibration lines (default: 24)", **numbers)
+    parser.add_argument("--acs", type=int, default=24, metavar="N", help="calibration lines (default: 24)")
     parser.add_argument("--partial-fourier", type=float, default=1.0, metavar="F", help="fraction along y (default: 1)")
     parser.add_argument("--fov", type=float, nargs=2, default=[256.0, 256.0], metavar="MM", help="x y in mm")
     parser.add_argument(
@@ -74,7 +77,7 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def scan(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]
+def scan(arguments: argparse.Namespace) -> Scan:
     """The scan that the arguments describe."""
     from pipelines.clients.simulate import Scan
 

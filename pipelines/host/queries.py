@@ -6,6 +6,8 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Callable
+from typing import Any
 
 
 def answer(key: str) -> str:
@@ -31,7 +33,7 @@ def _cuda() -> bool:
     return bool(torch and torch.cuda.is_available())
 
 
-def _torch():  # type: ignore[no-untyped-def]
+def _torch() -> Any:
     # A worker has imported torch when it warmed up; asking a question is no reason to do so.
     return sys.modules.get("torch")
 
@@ -69,7 +71,7 @@ def _info() -> str:
     return "\n".join(lines) + "\n"
 
 
-_ANSWERS = {
+_ANSWERS: dict[str, Callable[[], str]] = {
     "ismrmrd::version": lambda: importlib.metadata.version("ismrmrd"),
     "gadgetron::version": _version,
     "gadgetron::build": lambda: "N/A",

@@ -50,7 +50,8 @@ def serve(control: socket.socket, rules: Rules) -> None:
         data, descriptors, _, _ = socket.recv_fds(control, 1, 2)
         if not data:
             return
-        outcome = _session(*(socket.socket(fileno=descriptor) for descriptor in descriptors), rules=rules)
+        client, output = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+        outcome = _session(client, output, rules)
         if outcome.stuck:
             return
 

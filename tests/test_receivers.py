@@ -1,0 +1,72 @@
+"""The brightness of an image does not depend on the noise of the coils, where the stream describes its channels."""
+
+from __future__ import annotations
+
+import ismrmrd
+import numpy as np
+import pytest
+
+from gadgets.mri.phantom.scan import cartesian
+from gadgets.mri.quality.support import support
+from gadgets.receivers import WAVEFORM_ID, receivers, receivers_message
+from gadgets.stream.codec import encode
+from gadgets.stream.transport import decoded
+from tests.support.items import complex_noise
+from tests.support.scans import run_chain
+from tests.support.streams import acquisition, header_xml
+
+SIZE, COILS = 64, 6
+
+
+def test_the_matrix_survives_the_wire() -> None:
+    matrix = complex_noise(np.random.default_rng(0), 5, 3)
+    (item,) = decoded(b"".join(encode(receivers_message(matrix))))
+    found = receivers(item)
+    assert found is not None
+    scaled = matrix * np.sqrt(3) / np.linalg.norm(matrix)
+    np.testing.assert_allclose(found, scaled, rtol=1e-6)
+
+
+def test_other_waveforms_carry_no_matrix() -> None:
+    assert receivers(ismrmrd.Waveform.from_array(np.zeros((2, 4), np.uint32))) is None
+    assert WAVEFORM_ID > 1023
+
+
+def reconstructed(*, adjust: bool, describe: bool, coils: int | None) -> np.ndarray:
+    """The phantom by the SENSE chain, with one coil ten times as noisy as the others."""
+    rng = np.random.default_rng(3)
+    deviation = np.ones(COILS)
+    deviation[0] = 10
+    noise = acquisition(1e-4 * deviation[:, None] * complex_noise(rng, COILS, 4096), flags=[19])
+    kspace = cartesian((SIZE, SIZE, 1), coils=COILS)[:, 0]
+    lines = [
+        acquisition(kspace[:, i], flags=[21], idx={"kspace_encode_step_1": i}, scan_counter=1 + i) for i in range(SIZE)
+    ]
+    chain = [
+        ("noise_adjust", {"perform_noise_adjust": adjust, "describe_channels": describe}),
+        ("coil_compression", {"coils": coils or COILS}),
+        "acquisition_accumulate_trigger",
+        "bucket_to_buffer",
+        "coil_sensitivities",
+        ("reconstruct", {"method": "cg_sense"}),
+        "image_array_split",
+    ]
+    sent = run_chain([noise, *lines], header_xml((SIZE, SIZE, 1), coils=COILS, acceleration=1), chain)
+    (image,) = [item for item in sent if isinstance(item, ismrmrd.Image)]
+    return np.abs(image.data[0, 0])
+
+
+@pytest.mark.parametrize("coils", [None, COILS - 1])
+def test_images_are_as_bright_as_without_whitening(coils: int | None) -> None:
+    plain = reconstructed(adjust=False, describe=False, coils=None)
+    inside = support(plain) & (plain > 0.1 * plain.max())
+
+    def spread(image: np.ndarray) -> float:
+        ratio = image[inside] / plain[inside]
+        return float(ratio.std() / ratio.mean())
+
+    described = spread(reconstructed(adjust=True, describe=True, coils=coils))
+    weighted = spread(reconstructed(adjust=True, describe=False, coils=coils))
+    # What remains: maps are estimated anew, and compression leaves out channels with a little signal.
+    assert described < weighted / 3
+    assert weighted > 0.05
