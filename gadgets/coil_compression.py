@@ -95,7 +95,8 @@ class _Compression:
         headers = item.headers
         noise, auxiliary = any_flag(headers, _NOISE), any_flag(headers, AUXILIARY)
         calibration, last = any_flag(headers, _CALIBRATION), any_flag(headers, _LAST).astype(np.int64)
-        for part in runs(noise, auxiliary, calibration, headers["idx"]["repetition"], np.cumsum(last) - last):
+        undecided = (auxiliary, calibration, headers["idx"]["repetition"], np.cumsum(last) - last)
+        for part in runs(noise, *(undecided if self.matrix is None else ())):
             block, first = item[part], part.start
             if noise[first] or item.data.shape[1] == 1:
                 yield from self._in_order(block)
