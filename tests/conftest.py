@@ -1,6 +1,7 @@
-"""What all tests share: where the scanner data are."""
+"""What all tests share: where the scanner data are, and that nothing is kept in the home folder."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,12 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("no scanner data: set DEEPGADGETS_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Noise covariances of the tests, and of the processes that they start, go into a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("GADGETRON_STORAGE_ADDRESS", raising=False)
+        patch.setenv("DEEPGADGETS_STORAGE", str(tmp_path_factory.mktemp("storage")))
+        yield

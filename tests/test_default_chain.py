@@ -50,9 +50,7 @@ def test_images_are_those_of_the_cpp_gadgetron(data_dir, name):
 
 
 @pytest.mark.data
-def test_noise_of_an_accelerated_scan_is_white_and_few_channels_hold_its_signal(data_dir, tmp_path, monkeypatch):
-    monkeypatch.delenv("GADGETRON_STORAGE_ADDRESS", raising=False)
-    monkeypatch.setenv("DEEPGADGETS_STORAGE", str(tmp_path))
+def test_noise_of_an_accelerated_scan_is_white_and_few_channels_hold_its_signal(data_dir):
     header, items = read(data_dir / "mrd" / "brain_gre_3T_16ch_retroR2_acs24_noise.h5")
     noise = run(noise_adjust, [items[0], ismrmrd.Acquisition.from_array(items[0].data)], header)
     # The second one is the noise again, as image data of no dwell time: factor 1, and E|n|^2 = 1.

@@ -15,7 +15,6 @@ HEADER = header_xml(bandwidth=0.793)
 
 @pytest.fixture(autouse=True)
 def storage(tmp_path, monkeypatch):
-    monkeypatch.delenv("GADGETRON_STORAGE_ADDRESS", raising=False)
     monkeypatch.setenv("DEEPGADGETS_STORAGE", str(tmp_path))
     return tmp_path
 

@@ -13,12 +13,6 @@ from tests.support.splits import assert_same_acquisitions
 from tests.support.streams import acquisitions, header_xml, run
 
 
-@pytest.fixture(autouse=True)
-def storage(tmp_path, monkeypatch):
-    monkeypatch.delenv("GADGETRON_STORAGE_ADDRESS", raising=False)
-    monkeypatch.setenv("DEEPGADGETS_STORAGE", str(tmp_path))
-
-
 def with_calibration(header, e1, e2=None):
     values = {"EmbeddedRefLinesE1": e1} | ({} if e2 is None else {"EmbeddedRefLinesE2": e2})
     inner = "".join(
