@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 def save_ismrmrd(
     connection: Connection,
     *,
-    path: str,
+    path: Path,
     group: str = "dataset",
     everything: bool = False,
     overwrite: bool = False,
@@ -35,7 +35,7 @@ def save_ismrmrd(
     Raises FileExistsError at the start where the file is there and overwrite is not true, and ValueError for images of
     different shapes in one series.
     """
-    target = Path(path.replace("{measurement}", _measurement(connection)))
+    target = Path(str(path).replace("{measurement}", _measurement(connection)))
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} is there already; overwrite=true replaces it")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ def _check(properties: Mapping[str, Any]) -> None:
 
 
 @gadget(check=_check)
-def save_png(connection: Connection, *, folder: str, window: tuple[float, ...] = (0.5, 99.5)) -> None:
+def save_png(connection: Connection, *, folder: Path, window: tuple[float, ...] = (0.5, 99.5)) -> None:
     """Write each slice of each image into `folder`, which is made if need be. images -> the same images.
 
     Files are series0000_image0001_slice000.png, with _z000 for volumes and _channel000 for images of several channels;

@@ -99,6 +99,13 @@ def check_client_property(name: str, value: str, *, allow: Sequence[str] = (), p
         raise ConfigError(f"method {method!r} is not allowed from a client; allowed: {known}", place=place)
 
 
+def paths(found: Any) -> list[str]:
+    """The properties of a gadget that name files and folders."""
+    return [
+        name for name, known in getattr(found, "properties", {}).items() if getattr(known, "annotation", None) is Path
+    ]
+
+
 def _below(module: str, prefixes: Iterable[str]) -> bool:
     return any(module == prefix or module.startswith(f"{prefix}.") for prefix in prefixes)
 
@@ -119,10 +126,9 @@ def _forbid(node: Gadget | Execute, what: str, allow: Sequence[str]) -> NoReturn
 
 
 def _forbid_files(node: Gadget | Execute, found: Any) -> None:
-    """A client does not choose where this machine writes: gadgets with a path among their properties are ours to name."""
-    paths = [name for name, known in getattr(found, "properties", {}).items() if known.annotation is Path]
-    if paths:
-        what = f"{node.label} writes files (property {', '.join(paths)}), which is not allowed from a client"
+    """A client does not choose where this machine writes: gadgets that take a path are ours to name."""
+    if names := paths(found):
+        what = f"{node.label} writes files (property {', '.join(names)}), which is not allowed from a client"
         raise ConfigError(f"{what}; the server can allow it by name", place=node.place)
 
 

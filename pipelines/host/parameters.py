@@ -1,7 +1,7 @@
 """FIRE's JSON parameters: a TEXT after the header that sets properties of gadgets.
 
-`{"version": "1.0", "parameters": {"method": "cg_sense", "noise_adjust.perform_noise_adjust": false}}`: a plain name sets
-the property in every gadget that declares it, `gadget.property` in that one.
+`{"version": "1.0", "parameters": {"method": "cg_sense", "noise_adjust.perform_noise_adjust": false}}`: a plain name
+sets the property in every gadget that declares it, `gadget.property` in that one.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def apply(
     Gadgets are loaded to see what they declare, under the same rules as when the chain is made. Raises ConfigError
     for a value that a client may not set.
     """
-    declared = {
-        node.label: {
-            *node.properties,
-            *getattr(loader.load(node, allow=allow, trusted=trusted).target, "properties", ()),
-        }
+    targets = {
+        node.label: loader.load(node, allow=allow, trusted=trusted).target
         for node in pipeline.nodes
         if not isinstance(node, Connect)
+    }
+    declared = {
+        node.label: {*node.properties, *getattr(targets.get(node.label), "properties", ())} for node in pipeline.nodes
     }
     ignored = []
     for name, value in values.items():
@@ -58,5 +58,8 @@ def apply(
         if not found:
             ignored.append(name)
         for gadget in found:
-            pipeline = pipeline.with_property(gadget, own if gadget == label else name, value)
+            known = own if gadget == label else name
+            if known in loader.paths(targets.get(gadget)):
+                raise loader.ConfigError(f"{known!r} of {gadget} is where files are written: not a client's to choose")
+            pipeline = pipeline.with_property(gadget, known, value)
     return pipeline, ignored
