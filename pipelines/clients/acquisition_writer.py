@@ -15,7 +15,8 @@ from gadgets.stream.dtypes import WAVEFORM_HEADER
 from .hdf5 import ACQUISITION_RECORD, WAVEFORM_RECORD, Array, DatasetError, PartialFile
 
 _CHUNK = 64
-_GATHERED_BYTES = 4 << 20
+# HDF5 holds copies of what it is given at once.
+_WRITTEN_BYTES = 4 << 20
 
 
 class AcquisitionWriter:
@@ -45,14 +46,16 @@ class AcquisitionWriter:
                 self._write_waveforms()
         elif isinstance(item, AcquisitionBlock):
             self._write_singles()
-            self._write_block(item)
+            n = max(1, _WRITTEN_BYTES * len(item) // max(1, item.nbytes))
+            for start in range(0, len(item), n):
+                self._write_block(item[start : start + n])
         else:
             # Single acquisitions wait for others of their shape: HDF5 costs the same for one as for a hundred.
             if self._singles and _shape(self._singles[-1]) != _shape(item):
                 self._write_singles()
             self._singles.append(item)
             self._singles_bytes += item.data.nbytes
-            if self._singles_bytes >= _GATHERED_BYTES:
+            if self._singles_bytes >= _WRITTEN_BYTES:
                 self._write_singles()
 
     def close(self, *, complete: bool = True) -> None:

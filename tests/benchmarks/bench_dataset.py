@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_dataset.py [FOLDER]
 
-Files are made in FOLDER (default: a temporary one) and read while they are in the page cache.
+Files are made in FOLDER (default: a temporary one) and read while they are in the page cache; best of three.
 """
 
 from __future__ import annotations
@@ -41,12 +41,20 @@ def timed(work) -> float:
     return n / (time.perf_counter() - start)
 
 
-def write(path: Path, channels: int, samples: int, n: int) -> int:
-    part = block(channels, samples, 0)
-    with AcquisitionWriter(path, header_xml(), overwrite=True) as writer:
+def write(path: Path, part: AcquisitionBlock, n: int) -> int:
+    with AcquisitionWriter(path, header_xml()) as writer:
         for _ in range(0, n, BLOCK):
             writer.write(part)
     return n
+
+
+def fastest_write(path: Path, channels: int, samples: int, n: int) -> float:
+    part = block(channels, samples, 0)
+    rates = []
+    for _ in range(3):
+        path.unlink(missing_ok=True)
+        rates.append(timed(lambda: write(path, part, n)))
+    return max(rates)
 
 
 def read(path: Path) -> int:
@@ -77,7 +85,7 @@ def main() -> None:
         ours, theirs = Path(folder, "ours.h5"), Path(folder, "chunk1.h5")
         print("acquisitions/s          write    read   read, chunks of 1   ismrmrd.Dataset, singly")
         for channels, samples, n in SHAPES:
-            written = timed(lambda c=channels, s=samples, n=n: write(ours, c, s, n))
+            written = fastest_write(ours, channels, samples, n)
             rechunk(ours, theirs)
             best = [max(timed(lambda p=p: read(p)) for _ in range(3)) for p in (ours, theirs)]
             singly = timed(lambda: read_singly(theirs))
