@@ -84,7 +84,12 @@ def serving(folder: Path, *arguments: str, **environ: str) -> Iterator[Server]:
     log = folder / "server.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            command(*arguments), cwd=folder, env=environment(**environ), stdin=subprocess.DEVNULL, stderr=stream
+            command(*arguments),
+            cwd=folder,
+            env=environment(**environ),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
         )
     try:
         yield Server(process, log)

@@ -94,6 +94,7 @@ def sends_a_number(connection):
 def hangs(connection):
     """Takes one item, and never comes back."""
     for _ in connection:
+        logging.getLogger(__name__).info("a gadget hangs")
         threading.Event().wait()
 
 
