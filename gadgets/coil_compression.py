@@ -12,7 +12,7 @@ import numpy as np
 from gadgets.mri.calibration.compression import compression_matrix
 from gadgets.mri.channels import mix
 from gadgets.properties import gadget
-from gadgets.receivers import receivers, receivers_message
+from gadgets.receivers import receivers_message, receivers_of
 from gadgets.stream.blocks import AcquisitionBlock
 from gadgets.stream.connection import Connection
 from gadgets.stream.runs import AUXILIARY, any_flag, runs
@@ -87,7 +87,7 @@ class _Compression:
     def take(self, item: Any) -> Iterator[Any]:
         """What can be sent on, now that `item` has come."""
         if not isinstance(item, AcquisitionBlock):
-            if self.matrix is None and (found := receivers(item)) is not None:
+            if self.matrix is None and (found := receivers_of(item)) is not None:
                 self.receivers = found
             else:
                 yield from self._in_order(item)

@@ -16,7 +16,7 @@ from torch import Tensor
 from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
 from gadgets.properties import gadget
-from gadgets.receivers import receivers
+from gadgets.receivers import receivers_of
 from gadgets.stream.connection import Connection
 from gadgets.tensors import (
     References,
@@ -44,7 +44,7 @@ def coil_sensitivities(connection: Connection, *, support: float = 0.7) -> None:
     lines serves for all. `support` (0 to 1) sets where maps are 0: more of the image is kept the lower it is, 0 keeps
     all.
 
-    Squares of the maps sum to one over the channels or, where the stream says how the receivers follow from the channels
+    Squares of the maps sum to one over the channels or, where the stream says how the receivers follow from those
     (`describe_channels` of noise_adjust), over the receivers: the image is then as bright as without whitening.
 
     A reference that holds maps already is passed unchanged. Methods that calibrate anything but maps need the k-space
@@ -56,7 +56,7 @@ def coil_sensitivities(connection: Connection, *, support: float = 0.7) -> None:
     references = References()
     matrix: Tensor | None = None
     for item in connection.blocks():
-        if (found := receivers(item)) is not None:
+        if (found := receivers_of(item)) is not None:
             matrix = torch.from_numpy(found)
             continue
         if isinstance(item, ReconData):

@@ -28,7 +28,7 @@ def receivers_message(matrix: NDArray[np.complexfloating]) -> ismrmrd.Waveform:
     return message
 
 
-def receivers(item: Any) -> NDArray[np.complex64] | None:
+def receivers_of(item: Any) -> NDArray[np.complex64] | None:
     """The matrix (receiver, channel) that `item` carries, or None for any other item."""
     if not isinstance(item, ismrmrd.Waveform) or item.waveform_id != WAVEFORM_ID:
         return None

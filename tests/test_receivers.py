@@ -8,7 +8,7 @@ import pytest
 
 from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.quality.support import support
-from gadgets.receivers import WAVEFORM_ID, receivers, receivers_message
+from gadgets.receivers import WAVEFORM_ID, receivers_message, receivers_of
 from gadgets.stream.codec import encode
 from gadgets.stream.transport import decoded
 from tests.support.items import complex_noise
@@ -21,14 +21,14 @@ SIZE, COILS = 64, 6
 def test_the_matrix_survives_the_wire() -> None:
     matrix = complex_noise(np.random.default_rng(0), 5, 3)
     (item,) = decoded(b"".join(encode(receivers_message(matrix))))
-    found = receivers(item)
+    found = receivers_of(item)
     assert found is not None
     scaled = matrix * np.sqrt(3) / np.linalg.norm(matrix)
     np.testing.assert_allclose(found, scaled, rtol=1e-6)
 
 
 def test_other_waveforms_carry_no_matrix() -> None:
-    assert receivers(ismrmrd.Waveform.from_array(np.zeros((2, 4), np.uint32))) is None
+    assert receivers_of(ismrmrd.Waveform.from_array(np.zeros((2, 4), np.uint32))) is None
     assert WAVEFORM_ID > 1023
 
 

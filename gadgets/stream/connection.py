@@ -7,6 +7,7 @@ is noticed, and everything in the protocol can be read and written.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import io
@@ -127,7 +128,7 @@ class Connection:
                 item = self._next_arrived()
             except StopIteration:
                 return
-            if isinstance(item, ismrmrd.Acquisition) or isinstance(item, AcquisitionBlock):
+            if isinstance(item, (ismrmrd.Acquisition, AcquisitionBlock)):
                 yield from self._accepted_block(self._gather(item))
                 continue
             _, item = self._read(item)
@@ -290,8 +291,6 @@ def report_failure(connection: Connection, message: str) -> None:
     """
     transport = connection.transport
     assert isinstance(transport, SocketTransport)
-    try:
+    with contextlib.suppress(StreamError, OSError):
         connection.drain()
-    except (StreamError, OSError):
-        pass
     send_all(transport.socket, encode(Error(message)))

@@ -39,9 +39,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def papers(docstring: str) -> list[str]:
-    """The sentences of a docstring that hold a DOI, with the DOI as a link at the end."""
+    """The lines of a docstring that hold a DOI, with the line before where the DOI stands alone, and it as a link."""
     found = []
-    for match in re.finditer(r"(?:(?<=\n)|^)([^\n]*(?:\n(?!\s*\n)[^\n]*)*?)doi:\s*(\S+)", docstring):
-        text = " ".join(match.group(1).split()).rstrip(" ,;(")
+    for match in re.finditer(r"(?:^|\n)(?:[^\n]*\n\s*(?=doi:))?([^\n]*?)doi:\s*(\S+)", docstring):
+        text = " ".join(match.group(0).partition("doi:")[0].split()).rstrip(" ,;(")
         found.append(f"{text} https://doi.org/{match.group(2).rstrip('.,;)')}")
     return found

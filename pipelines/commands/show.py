@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> int:
             default = "" if known is None or known.default is ... else f"default {_text(known.default)}"
             kind = known.type_name if known is not None else "setting of the method"
             given = f"= {value}" if value is not None else ""
-            print(f"    {name:<28} {given:<16} {kind}{', ' if default else ''}{default}")
+            print(f"    {name:<38} {given:<16} {kind}{', ' if default else ''}{default}")
     return 0
 
 

@@ -76,7 +76,7 @@ def measure(reader: Callable[[socket.socket, int], int], port: int, nbytes: int)
 
 def main(seconds: float) -> None:
     print(f"{'shape':>10} {'reader':>8} {'median acq/s':>14} {'best':>10}   ratio of medians, ours / it")
-    for i, (channels, samples) in enumerate(SHAPES):
+    for channels, samples in SHAPES:
         nbytes = 342 + 8 * channels * samples
         count = max(640, int(seconds * 1e9 / nbytes) // 64 * 64)
         with socket.create_server(("127.0.0.1", 0)) as probe:
