@@ -84,6 +84,7 @@ class Server:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 client.settimeout(self._idle_seconds)
                 self._serve_client(client, name)
+                _linger(client)
         except Exception:
             log.exception("%s: the session failed", name)
         finally:
@@ -108,7 +109,6 @@ class Server:
             _end(client)
         finally:
             self._pool.release(worker)
-        _linger(client)
 
     def _relay(self, worker: Worker, client: socket.socket, name: str) -> None:
         try:
