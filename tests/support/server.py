@@ -184,7 +184,7 @@ class Client:
 # -- pipelines as clients send them
 
 
-def node(name: str, module: str = "tests.support.gadgets", **properties: Any) -> str:
+def node(name: str, module: str = "tests.support.gadgets", /, **properties: Any) -> str:
     """An `external` element that executes `name`; by default one of the tests' own gadgets."""
     inner = "".join(f'<property name="{key}" value="{value}"/>' for key, value in properties.items())
     execute = f'<execute name="{module}" target="{name}" type="python"/>'
