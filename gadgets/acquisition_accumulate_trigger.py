@@ -11,7 +11,7 @@ import ismrmrd
 import numpy as np
 
 from gadgets.properties import gadget
-from gadgets.stream.blocks import AcquisitionBlock, merge
+from gadgets.stream.blocks import AcquisitionBlock, joined_headers, merge
 from gadgets.stream.bucket import Bucket
 from gadgets.stream.connection import Connection
 from gadgets.stream.runs import AUXILIARY, any_flag, runs
@@ -164,7 +164,7 @@ class _Accumulator:
 
     def _complete(self) -> bool:
         """Whether all that the header announces has come, as far as that can be told."""
-        headers = np.concatenate([block.headers for group in self.blocks.values() for block in group])
+        headers = joined_headers([block for group in self.blocks.values() for block in group])
         headers = headers[~any_flag(headers, _REFERENCE_ONLY)]
         loops = [name for name in _LAST if name != self.trigger]
         for space, encoding in enumerate(self.header.encoding):

@@ -12,7 +12,7 @@ from gadgetron.types.recon_data import ReconBit, ReconBuffer, ReconData, Samplin
 
 from gadgets.encoding_grid import Axis, Readout, phase_axis, readout, sampling
 from gadgets.properties import gadget
-from gadgets.stream.blocks import AcquisitionBlock
+from gadgets.stream.blocks import AcquisitionBlock, joined_headers
 from gadgets.stream.bucket import Bucket, group
 from gadgets.stream.connection import Connection
 from gadgets.stream.dtypes import ACQUISITION_HEADER
@@ -81,7 +81,7 @@ class _Lines:
     def __init__(self, blocks: list[AcquisitionBlock]):
         self.blocks = blocks
         self.starts = np.cumsum([0, *map(len, blocks)])
-        self.headers = np.concatenate([block.headers for block in blocks])
+        self.headers = joined_headers(blocks)
         self.index = self.headers["idx"]
         self.space = self.headers["encoding_space_ref"]
         shapes = np.repeat([block.shape for block in blocks], [len(block) for block in blocks], axis=0)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .stream.connection import Connection, adopt, report_failure
-from .stream.errors import describe_error
+from .stream.errors import StreamError, describe_error
 
 
 class PropertyError(ValueError):
@@ -98,6 +98,9 @@ class Gadget:
             return
         try:
             self._run(adopted, properties)
+            # Its host may have written everything already, and would take this end for a good one.
+            if adopted.unread():
+                raise StreamError("it returned before the end of its input")
         except Exception as error:
             logging.getLogger(self.__module__).exception("%s failed", self.__name__)
             report_failure(adopted, f"{self.__name__}: {describe_error(error)}")

@@ -153,13 +153,20 @@ class AcquisitionBlock:
         return AcquisitionBlock(self.headers[key], self.data[key], trajectory, wire=wire)
 
 
+def joined_headers(blocks: Sequence[AcquisitionBlock]) -> Array:
+    """The headers of all `blocks` as one record array; a copy. Numpy joins records field by field, bytes at once."""
+    opaque = np.dtype((np.void, ACQUISITION_HEADER.itemsize))
+    joined: Array = np.concatenate([b.headers.view(np.ndarray).view(opaque) for b in blocks])
+    return joined.view(ACQUISITION_HEADER)
+
+
 def merge(blocks: Sequence[AcquisitionBlock]) -> AcquisitionBlock:
     """One block from blocks of one shape, in order; a single one is returned as it is."""
     if len(blocks) == 1:
         return blocks[0]
     trajectories = [b.trajectory for b in blocks if b.trajectory is not None]
     return AcquisitionBlock(
-        np.concatenate([b.headers for b in blocks]),
+        joined_headers(blocks),
         np.concatenate([b.data for b in blocks]),
         np.concatenate(trajectories) if trajectories else None,
     )

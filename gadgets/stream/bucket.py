@@ -10,7 +10,7 @@ import ismrmrd
 import numpy as np
 from gadgetron.types.acquisition_bucket import AcquisitionBucket, AcquisitionBucketStats
 
-from .blocks import AcquisitionBlock
+from .blocks import AcquisitionBlock, joined_headers
 from .dtypes import ACQUISITION_HEADER, WAVEFORM_HEADER
 from .errors import ProtocolError
 from .ids import MessageId
@@ -111,7 +111,7 @@ def statistics(blocks: Sequence[AcquisitionBlock]) -> list[AcquisitionBucketStat
     """For each encoding space, the sets of counter values that occur."""
     if not blocks:
         return []
-    headers = np.concatenate([b.headers for b in blocks])
+    headers = joined_headers(blocks)
     spaces = range(int(headers["encoding_space_ref"].max()) + 1)
     return [
         AcquisitionBucketStats(

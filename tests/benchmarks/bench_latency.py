@@ -1,0 +1,83 @@
+"""From the last acquisition sent to the last image received, against the same reconstruction alone.
+
+Run: python tests/benchmarks/bench_latency.py
+The scan is sent at four times a scanner's speed (TR 5 ms), so that the server has nothing left to catch up with.
+Alone: calibration and call of the method on the same recon data in this process, the best of several.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import torch
+from gadgetron.types.recon_data import ReconData
+from serving import server, session, simulated
+
+from gadgets.mri.methods import create
+from gadgets.stream.codec import encode
+from gadgets.tensors import kspace, reference
+from pipelines.clients.replay import find, replay
+
+RUNS = 5
+
+
+def alone(pipeline: str, method: str, header: bytes, items: list[object]) -> float:
+    """Seconds that calibration and reconstruction of one frame take, on what reaches `reconstruct`."""
+    nodes = find(pipeline)
+    ahead = type(nodes)(
+        name=nodes.name, nodes=tuple(n for n in nodes.nodes if n.label not in AFTER and n.label != "coil_sensitivities")
+    )
+    (data,) = [item for item in replay(ahead, header, items) if isinstance(item, ReconData)]
+    bit, best = data.bits[0], float("inf")
+    made = create(method, {})
+    with torch.inference_mode():
+        for _ in range(RUNS):
+            began = time.perf_counter()
+            acquired = kspace(bit.data)
+            calibration = made.calibrate(acquired if bit.ref is None else reference(bit.ref, bit.data))
+            made(acquired, calibration)
+            best = min(best, time.perf_counter() - began)
+    return best
+
+
+AFTER = {"reconstruct", "image_array_split", "complex_to_float", "auto_scale", "float_to_u_short", "image_finish"}
+
+
+def main() -> None:
+    with server() as (port, _, listening):
+        print(f"listening after {listening:.3f} s")
+        for pipeline, method, acceleration in (("cartesian_rss", "rss", 1), ("cartesian_sense", "cg_sense", 2)):
+            header, items = simulated(8, repetitions=1, acceleration=(acceleration, 1))
+            messages = [b"".join(encode(one)) for block in items for one in block]
+            paced = Paced(messages, 5e-3 / 4)
+            latencies = []
+            for run in range(RUNS + 1):
+                result = session(port, pipeline, header, paced)
+                assert len(result.images) == 1, result.texts
+                if run:
+                    latencies.append(result.latency)
+            seconds = alone(pipeline, method, header, items)
+            bound = 1.3 * seconds + 0.02
+            print(
+                f"{pipeline}: last acquisition to image, median {1e3 * statistics.median(latencies):.1f} ms, best "
+                f"{1e3 * min(latencies):.1f}; {method} alone {1e3 * seconds:.1f} ms; 1.3 x + 20 ms is {1e3 * bound:.1f}"
+            )
+
+
+class Paced(list[bytes]):
+    """Messages, one every so many seconds."""
+
+    def __init__(self, messages: list[bytes], interval: float):
+        super().__init__(messages)
+        self.interval = interval
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        began = time.perf_counter()
+        for i in range(len(self)):
+            time.sleep(max(0.0, began + i * self.interval - time.perf_counter()))
+            yield self[i]
+
+
+if __name__ == "__main__":
+    main()
