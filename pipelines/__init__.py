@@ -5,11 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipelines.host.nodes import ConfigError
 
-__all__ = ["PipelineNotFound", "find", "folders", "names"]
+if TYPE_CHECKING:
+    import ismrmrd
+
+__all__ = ["PipelineNotFound", "find", "folders", "names", "run"]
 
 # Scanners ask for the noise pipeline by Gadgetron's name for it.
 _ALIASES = {"default_measurement_dependencies.xml": "measurement_dependencies.xml"}
@@ -47,3 +52,11 @@ def find(name: str) -> Path:
     close = difflib.get_close_matches(file.removesuffix(".xml"), names(), n=1)
     meant = f"did you mean {close[0]!r}? " if close else ""
     raise PipelineNotFound(f"no pipeline {name!r}; {meant}there are: {', '.join(names()) or 'none'}")
+
+
+def run(pipeline: str | Path, path: str | Path, **options: Any) -> Iterator[ismrmrd.Image]:
+    """The images that a pipeline makes of an ISMRMRD file: see `pipelines.clients.replay.run`."""
+    # Imported here: names of pipelines are looked up by the server, which must be ready at once.
+    from pipelines.clients.replay import run
+
+    return run(pipeline, path, **options)
