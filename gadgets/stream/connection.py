@@ -11,6 +11,7 @@ import contextlib
 import copy
 import functools
 import io
+import os
 import socket
 import xml.etree.ElementTree as ET
 from collections import deque
@@ -31,6 +32,7 @@ from .primitives import Array
 from .transport import SocketTransport, Transport, send_all
 
 MERGED_BYTES = 4 << 20
+ERRORS_AT_ONCE = "DEEPGADGETS_ERRORS_AT_ONCE"
 
 
 class RawBytes:
@@ -287,10 +289,15 @@ def adopt(connection: Any) -> Connection:
 def report_failure(connection: Connection, message: str) -> None:
     """Tell a Gadgetron that this gadget failed: take the input to its end, then send ERROR.
 
-    In that order, because a Gadgetron that is still writing when ERROR arrives mostly crashes.
+    In that order, because a Gadgetron that is still writing when ERROR arrives mostly crashes. A host that sets
+    ERRORS_AT_ONCE in our environment is told first, in the middle of its scan.
     """
     transport = connection.transport
     assert isinstance(transport, SocketTransport)
+    at_once = ERRORS_AT_ONCE in os.environ
+    if at_once:
+        send_all(transport.socket, encode(Error(message)))
     with contextlib.suppress(StreamError, OSError):
         connection.drain()
-    send_all(transport.socket, encode(Error(message)))
+    if not at_once:
+        send_all(transport.socket, encode(Error(message)))

@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from typing import IO
 
-from gadgets.stream.connection import Connection
+from gadgets.stream.connection import ERRORS_AT_ONCE, Connection
 from gadgets.stream.control import Close, Config, Header
-from gadgets.stream.errors import Stopped, StreamError, describe_error
+from gadgets.stream.errors import Stopped, StreamError, TruncatedMessage, describe_error
 from gadgets.stream.transport import SocketTransport
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 START_SECONDS = 60.0
 EXIT_SECONDS = 10.0
 CONNECT_TRIES = 5
+SETTLE_SECONDS = 1.0
 KEPT_LINES = 30
 
 
@@ -153,11 +154,26 @@ def _relay(sock: socket.socket, connection: Connection, reason: Callable[[], str
             if stopped.is_set():
                 raise Stopped("the chain was stopped") from None
             told = describe_error(error)
-            raise ExternalError(reason() if "without CLOSE" in told else told) from error
-    if not ended.is_set():
+            gone = isinstance(error, (OSError, TruncatedMessage)) or "without CLOSE" in told
+            raise ExternalError(reason() if gone else told) from error
+        # Its CLOSE may be here before the feeder, which has just sent ours, could say so.
+        early = not ended.wait(SETTLE_SECONDS) or _left_unread(sock)
+    if early:
         # An early CLOSE is a failure if the process says so, and a gadget that left its input otherwise.
         raise ExternalError(f"it closed before the end of its input; {reason()}")
     feeder.join()
+
+
+def _left_unread(sock: socket.socket) -> bool:
+    """Whether the peer closed its socket on input that it had not read: the connection is then reset."""
+    sock.settimeout(SETTLE_SECONDS)
+    try:
+        sock.recv(1)
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        log.debug("the peer keeps its connection open after its CLOSE")
+    return False
 
 
 def _reason(process: subprocess.Popen[str], lines: _Lines) -> str:
@@ -175,4 +191,4 @@ def _reason(process: subprocess.Popen[str], lines: _Lines) -> str:
 def environment() -> dict[str, str]:
     """The environment of children: modules are found where this process finds them."""
     paths = [path for path in sys.path if path]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), ERRORS_AT_ONCE: "1"}

@@ -91,11 +91,14 @@ class Worker:
         self.control.close()
         if kill:
             self.process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             self.process.wait(EXIT_SECONDS)
-            return
-        self.process.kill()
-        self.process.wait()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        # What it had started is of its group, and may not notice that it has gone.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Pool:

@@ -42,6 +42,17 @@ def bare_raises(connection):
         raise KeyError("bare and broken")
 
 
+def bare_passes(connection):
+    for item in connection:
+        connection.send(item)
+
+
+def bare_returns(connection):
+    for item in connection:
+        connection.send(item)
+        return
+
+
 class BareClass:
     """As a user writes it, with a method `handle`."""
 
