@@ -28,6 +28,7 @@ EXIT_SECONDS = 10.0
 CONNECT_TRIES = 5
 SETTLE_SECONDS = 1.0
 KEPT_LINES = 30
+LEFT = "it closed before the end of its input"
 
 
 class ExternalError(StreamError):
@@ -51,7 +52,7 @@ def child(module: str, target: str) -> Callable[[Connection], None]:
             )
             lines = _Lines(process.stderr)
             try:
-                _relay(_accept(listener, process, lines), connection, lambda: _reason(process, lines))
+                _relay(_accept(listener, process, lines), connection, lambda seen: _reason(process, lines) or seen)
                 if process.wait(EXIT_SECONDS) != 0:
                     raise ExternalError(_reason(process, lines))
             except subprocess.TimeoutExpired:
@@ -69,7 +70,7 @@ def peer(address: str, port: int) -> Callable[[Connection], None]:
 
     def run(connection: Connection) -> None:
         sock = _reach(address, port)
-        _relay(sock, connection, lambda: f"the peer at {address}:{port} ended the connection without CLOSE")
+        _relay(sock, connection, lambda seen: f"the peer at {address}:{port}: {seen}")
 
     return run
 
@@ -100,7 +101,7 @@ def _accept(listener: socket.socket, process: subprocess.Popen[str], lines: _Lin
             sock, _ = listener.accept()
         except TimeoutError:
             if process.poll() is not None:
-                raise ExternalError(_reason(process, lines)) from None
+                raise ExternalError(_reason(process, lines) or "its process ended before it connected") from None
             continue
         sock.settimeout(None)
         return sock
@@ -121,8 +122,11 @@ def _reach(address: str, port: int) -> socket.socket:
     raise ExternalError(f"nothing answers at {address}:{port} after {CONNECT_TRIES} tries: {describe_error(reason)}")
 
 
-def _relay(sock: socket.socket, connection: Connection, reason: Callable[[], str]) -> None:
-    """Send the connection's input to the peer and its items on, until both have closed."""
+def _relay(sock: socket.socket, connection: Connection, reason: Callable[[str], str]) -> None:
+    """Send the connection's input to the peer and its items on, until both have closed.
+
+    `reason`: why the peer has gone, better than what is seen of it here.
+    """
     transport = SocketTransport(sock)
     ended = threading.Event()
     stopped = threading.Event()
@@ -154,13 +158,15 @@ def _relay(sock: socket.socket, connection: Connection, reason: Callable[[], str
             if stopped.is_set():
                 raise Stopped("the chain was stopped") from None
             told = describe_error(error)
-            gone = isinstance(error, (OSError, TruncatedMessage)) or "without CLOSE" in told
-            raise ExternalError(reason() if gone else told) from error
+            if isinstance(error, (OSError, TruncatedMessage)) or "without CLOSE" in told:
+                left = isinstance(error, ConnectionError) or not ended.wait(SETTLE_SECONDS)
+                told = reason(LEFT if left else "it ended the connection without CLOSE")
+            raise ExternalError(told) from error
         # Its CLOSE may be here before the feeder, which has just sent ours, could say so.
         early = not ended.wait(SETTLE_SECONDS) or _left_unread(sock)
     if early:
         # An early CLOSE is a failure if the process says so, and a gadget that left its input otherwise.
-        raise ExternalError(f"it closed before the end of its input; {reason()}")
+        raise ExternalError(reason(LEFT))
     feeder.join()
 
 
@@ -177,11 +183,13 @@ def _left_unread(sock: socket.socket) -> bool:
 
 
 def _reason(process: subprocess.Popen[str], lines: _Lines) -> str:
-    """Why a child ended: its last words, which for Python are the exception."""
+    """Why a child ended: its last words, which for Python are the exception. Empty if it does not say so."""
     try:
         code = process.wait(EXIT_SECONDS)
     except subprocess.TimeoutExpired:
-        return "its process is still running"
+        return ""
+    if code == 0:
+        return ""
     lines.join(1.0)
     words = next((line for line in reversed(lines.last) if line.strip()), "")
     ended = f"signal {-code}" if code < 0 else f"exit status {code}"

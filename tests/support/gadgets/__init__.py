@@ -47,6 +47,14 @@ def bare_passes(connection):
         connection.send(item)
 
 
+@gadget
+def passes_and_stays(connection):
+    """Its thread keeps the process alive."""
+    for item in connection:
+        connection.send(item)
+    threading.Thread(target=threading.Event().wait).start()
+
+
 def bare_returns(connection):
     for item in connection:
         connection.send(item)
