@@ -5,6 +5,7 @@ Reading is in `codec.Decoder`, in bulk; the layout stands here.
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import ismrmrd
@@ -23,29 +24,28 @@ _FIELDS: dict[str, tuple[int, np.dtype[Any]]] = {
     "active_channels": (2 + ismrmrd.AcquisitionHeader.active_channels.offset, np.dtype("<u2")),
     "trajectory_dimensions": (2 + ismrmrd.AcquisitionHeader.trajectory_dimensions.offset, np.dtype("<u2")),
 }
+# The same four fields in one go, with what lies between them.
+_SHAPE = struct.Struct("<4xQ24xH2xH136xH")
 _COMPRESSIONS = {ismrmrd.ACQ_COMPRESSION1: "ZFP", ismrmrd.ACQ_COMPRESSION2: "NHLBI"}
 _COMPRESSED = sum(1 << (flag - 1) for flag in _COMPRESSIONS)
 _ID = np.dtype("<u2")
 
 
-def message_size(storage: Array, start: int, limits: Limits) -> int:
-    """Bytes of the acquisition message at `start`, whose header has arrived.
+def read_shape(storage: memoryview, start: int, limits: Limits) -> tuple[int, int, int, int]:
+    """(channels, samples, trajectory dimensions, bytes) of the acquisition message at `start`, whose header has arrived.
 
     Raises ProtocolError for compressed data, LimitExceeded for a size above the limit.
     """
-    flags, samples, channels, dimensions = _sizes(storage, start)
+    flags, samples, channels, dimensions = _SHAPE.unpack_from(storage, start)
     if flags & _COMPRESSED:
         names = [f"{name} (flag {flag})" for flag, name in _COMPRESSIONS.items() if flags >> (flag - 1) & 1]
         raise ProtocolError(
             f"compressed acquisition data, {' and '.join(names)}, is not supported; send it uncompressed"
         )
     size = HEAD_BYTES + 4 * samples * dimensions + 8 * channels * samples
-    return limits.check("acquisition", size, f"acquisition of {channels} channels x {samples} samples")
-
-
-def _sizes(storage: Array, start: int) -> tuple[int, int, int, int]:
-    values = [int(np.ndarray((), dtype, storage, start + offset)) for offset, dtype in _FIELDS.values()]
-    return values[0], values[1], values[2], values[3]
+    if size > limits.acquisition:
+        limits.check("acquisition", size, f"acquisition of {channels} channels x {samples} samples")
+    return channels, samples, dimensions, size
 
 
 def run_length(storage: Array, start: int, size: int, available: int) -> int:

@@ -47,11 +47,16 @@ class AcquisitionBlock:
     @classmethod
     def from_wire(cls, wire: Array) -> AcquisitionBlock:
         """View messages (n, bytes) of uint8, each a whole ACQUISITION of one shape, as a block; nothing is copied."""
+        head = np.ndarray((1,), ACQUISITION_HEADER, wire, ID_BYTES)[0]
+        fields = ("active_channels", "number_of_samples", "trajectory_dimensions")
+        channels, samples, dimensions = (int(head[name]) for name in fields)
+        return cls.of_shape(wire, channels, samples, dimensions)
+
+    @classmethod
+    def of_shape(cls, wire: Array, channels: int, samples: int, dimensions: int) -> AcquisitionBlock:
+        """As `from_wire`, for whoever knows the shape already."""
         n, stride = wire.shape
         headers: Array = np.ndarray((n,), ACQUISITION_HEADER, wire, ID_BYTES, (stride,))
-        first = headers[0]
-        samples, channels = int(first["number_of_samples"]), int(first["active_channels"])
-        dimensions = int(first["trajectory_dimensions"])
         trajectory: Array | None = None
         if dimensions:
             trajectory = np.ndarray((n, samples, dimensions), np.float32, wire, HEAD_BYTES, (stride, 4 * dimensions, 4))

@@ -140,6 +140,11 @@ class Decoder:
         whole = max(1, most // size) * size
         return max(whole - pending if whole > pending else RECEIVED_BYTES, self._need - pending)
 
+    @property
+    def missing(self) -> int:
+        """Bytes without which nothing more can be said; 0 or less when there is something to be had."""
+        return self._need - (self._end - self._start)
+
     def received(self, n: int) -> None:
         """Say that `n` bytes were written into the last buffer got."""
         self._end += n
@@ -176,6 +181,8 @@ class Decoder:
 
     def next(self) -> Any:
         """The next item, or None when more bytes are needed."""
+        if self.missing > 0:
+            return None
         try:
             return self._next()
         except ProtocolError as error:
@@ -221,6 +228,8 @@ class Decoder:
             return None
         view = self._storage[self._start : self._start + n]
         self._start += n
+        if self._reader is None:
+            self._need = 2
         return view
 
     def _available(self, n: int) -> bool:
@@ -230,14 +239,16 @@ class Decoder:
     def _block(self) -> AcquisitionBlock | None:
         if not self._available(HEAD_BYTES):
             return None
-        size = self._size = acquisition.message_size(self._storage, self._start, self.limits)
+        storage = memoryview(self._storage)  # type: ignore[arg-type]
+        channels, samples, dimensions, size = acquisition.read_shape(storage, self._start, self.limits)
+        self._size = size
         if not self._available(size):
             return None
         n = acquisition.run_length(self._storage, self._start, size, self._end - self._start)
         wire = self._storage[self._start : self._start + n * size].reshape(n, size)
         self._start += n * size
         self._need = 2
-        return AcquisitionBlock.from_wire(wire)
+        return AcquisitionBlock.of_shape(wire, channels, samples, dimensions)
 
     def eof(self) -> None:
         """Say that no more bytes will come. Raises TruncatedMessage when they ended inside a message."""

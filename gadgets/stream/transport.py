@@ -15,6 +15,7 @@ from .primitives import Buffer
 
 _JOINED_BYTES = 1 << 16
 _IOV = 64
+_LARGE_BYTES = 1 << 16
 
 
 class Readable(Protocol):
@@ -92,7 +93,12 @@ class SocketTransport:
         return items
 
     def _fill(self) -> None:
-        n = self.socket.recv_into(self.decoder.get_buffer())
+        free, missing = self.decoder.get_buffer(), self.decoder.missing
+        if missing >= _LARGE_BYTES:
+            # Nothing can be done with less: leave the waiting to the kernel.
+            n = self.socket.recv_into(free, missing, socket.MSG_WAITALL)
+        else:
+            n = self.socket.recv_into(free)
         if n == 0:
             self.decoder.eof()
             raise StreamError("the peer ended the connection without CLOSE")
