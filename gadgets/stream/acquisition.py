@@ -32,7 +32,7 @@ _ID = np.dtype("<u2")
 
 
 def read_shape(storage: memoryview, start: int, limits: Limits) -> tuple[int, int, int, int]:
-    """(channels, samples, trajectory dimensions, bytes) of the acquisition message at `start`, whose header has arrived.
+    """(channels, samples, trajectory dimensions, bytes) of the acquisition message at `start`, header arrived.
 
     Raises ProtocolError for compressed data, LimitExceeded for a size above the limit.
     """

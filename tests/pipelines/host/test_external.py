@@ -12,7 +12,7 @@ from gadgets.stream.errors import Stopped
 from gadgets.stream.transport import MemoryTransport
 from pipelines.host import external
 from pipelines.host.external import ExternalError, child, peer
-from tests.support.server import ROOT, children
+from tests.support.server import ROOT, Held, wait_until
 from tests.support.streams import acquisition, acquisitions, header_xml
 
 GADGETS = "tests.support.gadgets"
@@ -20,9 +20,12 @@ GADGETS = "tests.support.gadgets"
 
 @pytest.fixture(autouse=True)
 def _found_by_children(monkeypatch):
-    """Children find modules where this process does."""
+    """Children find modules where this process does. After each test they are gone."""
     if str(ROOT) not in sys.path:
         monkeypatch.syspath_prepend(str(ROOT))
+    before = Held.by(os.getpid())
+    yield
+    wait_until(lambda: before.covers(Held.by(os.getpid())), 2.0, "a thread, a descriptor or a process is left")
 
 
 def lines(n, samples=16):
@@ -90,7 +93,6 @@ def test_a_failing_child_says_why(name, words, n):
     """Whether it fails before everything has been written to it, or after."""
     with pytest.raises(ExternalError, match=words):
         run(child(GADGETS, name), lines(n, samples=8192))
-    assert not children(os.getpid())
 
 
 def test_a_child_that_cannot_be_imported_says_why():
@@ -109,7 +111,6 @@ def test_a_child_that_does_not_exit_is_ended(monkeypatch):
     monkeypatch.setattr(external, "EXIT_SECONDS", 0.3)
     with pytest.raises(ExternalError, match=r"passes_and_stays did not exit after its CLOSE"):
         run(child(GADGETS, "passes_and_stays"))
-    assert not children(os.getpid())
 
 
 def test_children_are_ended_when_the_chain_stops():
@@ -121,7 +122,6 @@ def test_children_are_ended_when_the_chain_stops():
 
     with pytest.raises(Stopped):
         child(GADGETS, "passes")(Connection(Ending(lines(3)), b"<configuration/>", header_xml()))
-    assert not children(os.getpid())
 
 
 def test_a_peer_gives_and_takes_items():

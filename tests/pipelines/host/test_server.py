@@ -53,6 +53,16 @@ def test_an_interrupt_ends_an_idle_server(tmp_path):
         assert "Traceback" not in server.log
 
 
+def test_workers_end_with_a_server_that_is_killed(tmp_path):
+    scan = small_scan()
+    with serving(tmp_path, "--workers", "2") as server, server.client(60.0) as client:
+        client.send(*scan.session()[:6])
+        workers = server.workers
+        server.process.kill()
+        assert len(workers) == 2
+        wait_until(lambda: not any(_runs(pid) for pid in workers), 10.0)
+
+
 def test_it_listens_before_its_workers_are_ready(tmp_path):
     started = time.monotonic()
     with serving(tmp_path, "--workers", "2") as server:
