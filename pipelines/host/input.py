@@ -22,10 +22,13 @@ class Idle(StreamError):
 class ClientInput:
     """Items of one client. `wake` may be called from any thread.
 
+    output: where answers go; when its other end is closed, the wait for input ends as well.
     Raises Idle, ProtocolError for bytes that are not the protocol, Woken.
     """
 
-    def __init__(self, sock: socket.socket, limits: Limits, idle_seconds: float):
+    def __init__(
+        self, sock: socket.socket, limits: Limits, idle_seconds: float, *, output: socket.socket | None = None
+    ):
         self._socket = sock
         self._idle = idle_seconds
         self._decoder = Decoder(limits)
@@ -34,6 +37,11 @@ class ClientInput:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._poll.register(self._wakened, select.POLLIN)
+        self._abandoned = select.poll()
+        if output is not None:
+            # Without any event asked for, the end of the other side is what remains.
+            self._abandoned.register(output, 0)
+            self._poll.register(output, 0)
         self.ended = False
 
     def next(self) -> Any:
@@ -50,7 +58,7 @@ class ClientInput:
             ready = self._poll.poll(self._idle * 1000)
             if not ready:
                 raise Idle(f"nothing came from the client for {self._idle:g} s")
-            if any(fd == self._wakened.fileno() for fd, _ in ready):
+            if any(fd != self._socket.fileno() for fd, _ in ready):
                 raise Woken
             try:
                 n = self._socket.recv_into(self._decoder.get_buffer())
@@ -60,6 +68,10 @@ class ClientInput:
                 raise StreamError(f"the client's connection broke: {error}") from None
             self._decoder.received(n)
             return n
+
+    def abandoned(self) -> bool:
+        """Whether nobody takes answers any more."""
+        return bool(self._abandoned.poll(0))
 
     def wake(self) -> None:
         """End a wait for input, now or the next one."""

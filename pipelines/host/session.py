@@ -204,7 +204,7 @@ class Session:
             self._fail(error)
         while output.is_alive():
             output.join(0.2)
-            if self._gone:
+            if self._gone or self.client.abandoned():
                 chain.stop()
         if not (self._sent or self.outcome.error):
             # An end without any word would leave the operator guessing.

@@ -58,7 +58,8 @@ def serve(control: socket.socket, rules: Rules) -> None:
 
 def _session(client: socket.socket, output: socket.socket, rules: Rules) -> Outcome:
     started = time.monotonic()
-    with client, output, contextlib.closing(ClientInput(client, rules.limits, rules.idle_seconds)) as source:
+    source = ClientInput(client, rules.limits, rules.idle_seconds, output=output)
+    with client, output, contextlib.closing(source):
 
         def send(buffers: Sequence[bytes | memoryview]) -> None:
             frames.send(output, frames.MESSAGES, buffers)

@@ -210,6 +210,16 @@ def children(pid: int) -> list[int]:
     return sorted(found)
 
 
+def runs(pid: int) -> bool:
+    """Whether a process does anything: not one that has ended and waits for its parent to take notice."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        # Its other threads may outlive the first.
+        return state != "Z" or len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class Held:
     """What a process holds."""

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gadgets.stream.control import Close, Config, Filename, Header, Text
-from tests.support.server import Held, node, pipeline, wait_until
+from tests.support.server import Held, node, pipeline, runs, wait_until
 from tests.support.small_scan import small_scan
 
 SILENT = {
@@ -190,12 +190,6 @@ def test_a_worker_that_is_killed_inside_an_image_leaves_the_stream_whole(server)
 def test_an_idle_worker_that_is_killed_is_replaced_unnoticed(server):
     (worker,) = server.workers
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: _gone(worker))
+    wait_until(lambda: not runs(worker))
     reply = server.ask(*small_scan().session(), timeout=30.0)
     assert (len(reply.images), reply.errors) == (1, [])
-
-
-def _gone(pid):
-    """Whether all its threads have ended, and its parent may take notice."""
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0] == "Z" and len(os.listdir(f"/proc/{pid}/task")) == 1

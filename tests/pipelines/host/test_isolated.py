@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from gadgets.stream.control import Close, Config, Header
-from tests.support.server import children, node, pipeline, wait_until
+from tests.support.server import children, node, pipeline, runs, wait_until
 from tests.support.small_scan import small_scan
 
 
@@ -79,12 +79,4 @@ def test_the_processes_of_a_killed_worker_end(isolating):
         client.next()
         os.kill(worker, signal.SIGKILL)
         client.read().assert_failed("killed (SIGKILL)")
-    wait_until(lambda: not any(_runs(pid) for pid in processes), 5.0)
-
-
-def _runs(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    wait_until(lambda: not any(runs(pid) for pid in processes), 5.0)

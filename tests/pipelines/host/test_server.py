@@ -10,7 +10,7 @@ import pytest
 from ismrmrd import Image
 
 from gadgets.stream.control import Close, Config, Filename, Header, Query, Response, Text
-from tests.support.server import Held, command, environment, node, pipeline, serving, wait_until
+from tests.support.server import Held, command, environment, node, pipeline, runs, serving, wait_until
 from tests.support.small_scan import small_scan
 
 
@@ -35,15 +35,7 @@ def test_sigterm_lets_the_running_scan_finish(tmp_path):
         assert (len(reply.images), reply.errors, reply.closed) == (1, [], True)
         assert server.process.wait(20.0) == 0
     assert len(workers) == 1
-    wait_until(lambda: not _runs(workers[0]), 10.0)
-
-
-def _runs(pid):
-    try:
-        Held.by(pid)
-    except OSError:
-        return False
-    return True
+    wait_until(lambda: not runs(workers[0]), 10.0)
 
 
 def test_an_interrupt_ends_an_idle_server(tmp_path):
@@ -56,11 +48,14 @@ def test_an_interrupt_ends_an_idle_server(tmp_path):
 def test_workers_end_with_a_server_that_is_killed(tmp_path):
     scan = small_scan()
     with serving(tmp_path, "--workers", "2") as server, server.client(60.0) as client:
+        assert len(server.ask(*scan.session(), timeout=60.0).images) == 1
         client.send(*scan.session()[:6])
+        server.wait_for_log("default.xml: 16 acquisitions")
         workers = server.workers
-        server.process.kill()
         assert len(workers) == 2
-        wait_until(lambda: not any(_runs(pid) for pid in workers), 10.0)
+        time.sleep(0.2)
+        server.process.kill()
+        wait_until(lambda: not any(runs(pid) for pid in workers), 10.0)
 
 
 def test_it_listens_before_its_workers_are_ready(tmp_path):
