@@ -12,12 +12,12 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import logging
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .mri.settings import convert, type_name
 from .stream.connection import Connection, adopt, report_failure
 from .stream.errors import StreamError, describe_error
 
@@ -76,7 +76,10 @@ class Gadget:
         bound: dict[str, Any] = {}
         for name, value in properties.items():
             if name in self.properties:
-                bound[name] = convert(name, value, self.properties[name].annotation)
+                try:
+                    bound[name] = convert(f"property '{name}'", value, self.properties[name].annotation)
+                except ValueError as error:
+                    raise PropertyError(str(error)) from None
             elif self.open:
                 bound[name] = value
             else:
@@ -139,43 +142,3 @@ def configured(connection: Connection) -> dict[str, str]:
         found[name] = value
     return found
 
-
-def convert(name: str, value: str, annotation: Any) -> Any:
-    """Text as the annotated type.
-
-    Booleans are `true` or `false`; tuples are separated by commas or spaces; `X | None` takes empty text for None.
-    Raises PropertyError naming the property, the value and what it should be.
-    """
-    text = value.strip()
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        if not text and types.NoneType in arguments:
-            return None
-        (annotation,) = (a for a in arguments if a is not types.NoneType)
-        return convert(name, value, annotation)
-    try:
-        if origin is typing.Literal:
-            by_text = {str(choice): choice for choice in arguments}
-            return by_text[text]
-        if origin is tuple:
-            return tuple(convert(name, part, arguments[0]) for part in re.split(r"[,\s]+", text) if part)
-        if annotation is bool:
-            return {"true": True, "false": False}[text.lower()]
-        if annotation is str:
-            return value
-        return annotation(text)
-    except (KeyError, ValueError):
-        raise PropertyError(f"property '{name}' takes {type_name(annotation)}; got '{value}'") from None
-
-
-def type_name(annotation: Any) -> str:
-    """What a property takes, for people."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(type_name(a) for a in arguments)
-    if origin is typing.Literal:
-        return "one of " + ", ".join(f"'{a}'" for a in arguments)
-    if origin is tuple:
-        return f"a list of {type_name(arguments[0])}"
-    names = {bool: "true or false", int: "an integer", float: "a number", str: "text", types.NoneType: "nothing"}
-    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))

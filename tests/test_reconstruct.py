@@ -133,7 +133,7 @@ def test_the_meta_names_the_method_and_its_settings():
     [
         ({"method": "cgsense"}, "no method 'cgsense'; there are: .*cg_sense"),
         ({"iterationen": "3"}, "no setting iterationen; it has: iterations"),
-        ({"iterations": "many"}, "iterations is 'many', expected int"),
+        ({"iterations": "many"}, "iterations is 'many', expected an integer"),
         ({"device": "abacus"}, "no device 'abacus'; there are: auto, cpu"),
         ({"method": "rss", "damping": "1"}, "Rss has no setting damping"),
     ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 
@@ -27,33 +29,49 @@ def build(cls: type, settings: Mapping[str, object]) -> Any:
     if missing:
         raise ValueError(f"{cls.__name__} needs the settings {', '.join(missing)}")
     hints = get_type_hints(cls)
-    return cls(**{name: _convert(f"{cls.__name__}.{name}", value, hints[name]) for name, value in settings.items()})
+    return cls(**{name: convert(f"{cls.__name__}.{name}", value, hints[name]) for name, value in settings.items()})
 
 
-def _convert(name: str, value: object, annotation: Any) -> object:
-    """`value` as the annotation says."""
-    origin = get_origin(annotation)
+def convert(name: str, value: object, annotation: Any) -> Any:
+    """`value`, or text for it, as the annotation says.
+
+    Booleans are `true` or `false`; tuples are separated by commas or spaces; `X | None` takes empty text or `none`.
+    Raises ValueError naming `name`, the value and what it should be.
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    text: Any = value.strip() if isinstance(value, str) else value
     if origin in (Union, types.UnionType):
-        choices = get_args(annotation)
-        if type(None) in choices and (value is None or value in ("", "none")):
+        if type(None) in arguments and (text is None or text in ("", "none")):
             return None
-        (inner,) = (choice for choice in choices if choice is not type(None))
-        return _convert(name, value, inner)
+        (inner,) = (choice for choice in arguments if choice is not type(None))
+        return convert(name, value, inner)
+    try:
+        if origin is Literal:
+            return {str(choice): choice for choice in arguments}[str(text)]
+        if origin is tuple:
+            parts = [part for part in re.split(r"[,\s]+", text) if part] if isinstance(text, str) else text
+            return tuple(convert(name, part, arguments[0]) for part in parts)
+        if annotation is bool:
+            return text if isinstance(text, bool) else {"true": True, "false": False}[str(text).lower()]
+        if annotation is str:
+            return str(value)
+        if annotation in (int, float) and isinstance(text, bool):
+            raise ValueError
+        if annotation is int and isinstance(text, float) and not text.is_integer():
+            raise ValueError
+        return annotation(text) if isinstance(annotation, type) else value
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{name} is {value!r}, expected {type_name(annotation)}") from None
+
+
+def type_name(annotation: Any) -> str:
+    """What a setting of that annotation takes, for people."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return " or ".join(type_name(choice) for choice in arguments)
     if origin is Literal:
-        if value not in get_args(annotation):
-            raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(str, get_args(annotation)))}")
-        return value
-    if annotation is bool:
-        if value in ("true", "false"):
-            return value == "true"
-        if isinstance(value, bool):
-            return value
-        raise ValueError(f"{name} is {value!r}, expected true or false")
-    if annotation in (int, float, str):
-        if isinstance(value, bool) or (annotation is int and isinstance(value, float) and not value.is_integer()):
-            raise ValueError(f"{name} is {value!r}, expected {annotation.__name__}")
-        try:
-            return annotation(value)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{name} is {value!r}, expected {annotation.__name__}") from error
-    return value
+        return "one of " + ", ".join(f"'{choice}'" for choice in arguments)
+    if origin is tuple:
+        return f"a list of {type_name(arguments[0])}"
+    names = {bool: "true or false", int: "an integer", float: "a number", str: "text", types.NoneType: "nothing"}
+    return names.get(annotation, "a path" if annotation is Path else getattr(annotation, "__name__", str(annotation)))

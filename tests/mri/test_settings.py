@@ -28,11 +28,11 @@ def test_text_is_converted_by_annotation():
     ("settings", "message"),
     [
         ({"size": "3"}, "Example has no setting size; it has: count, weight, fast, label, limit, kind"),
-        ({"count": "2.5"}, "Example.count is '2.5', expected int"),
-        ({"count": True}, "expected int"),
+        ({"count": "2.5"}, "Example.count is '2.5', expected an integer"),
+        ({"count": True}, "expected an integer"),
         ({"fast": "1"}, "expected true or false"),
-        ({"kind": "medium"}, "expected one of soft, hard"),
-        ({"limit": "much"}, "Example.limit is 'much', expected float"),
+        ({"kind": "medium"}, "expected one of 'soft', 'hard'"),
+        ({"limit": "much"}, "Example.limit is 'much', expected a number"),
     ],
 )
 def test_refusals_name_the_setting_and_the_choices(settings, message):
