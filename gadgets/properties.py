@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .mri.settings import convert, type_name
-from .stream.connection import Connection, adopt, report_failure
+from .stream.connection import Connection
 from .stream.errors import StreamError, describe_error
+from .stream.peer import adopt, report_failure
 
 
 class PropertyError(ValueError):
@@ -141,4 +142,3 @@ def configured(connection: Connection) -> dict[str, str]:
             raise PropertyError("a property without a name")
         found[name] = value
     return found
-

@@ -7,15 +7,12 @@ is noticed, and everything in the protocol can be read and written.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
 import io
-import os
-import socket
 import xml.etree.ElementTree as ET
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import ismrmrd
@@ -24,15 +21,11 @@ import numpy as np
 
 from .blocks import AcquisitionBlock, merge
 from .codec import RawMessage, encode, message_id
-from .control import Config, Error, Header
-from .errors import ProtocolError, StreamError
-from .ids import MessageId, describe
-from .limits import Limits
+from .errors import ProtocolError
 from .primitives import Array
-from .transport import SocketTransport, Transport, send_all
+from .transport import Transport
 
 MERGED_BYTES = 4 << 20
-ERRORS_AT_ONCE = "DEEPGADGETS_ERRORS_AT_ONCE"
 
 
 class RawBytes:
@@ -47,17 +40,17 @@ class Connection:
     """Items of one stream, for one gadget.
 
     config: the gadget's own XML element (`config.iter("property")`), or None; header: the parsed ISMRMRD header;
-    raw_bytes: the XML of both.
+    raw_bytes: the XML of both. `waiting`: items that have been received already.
     """
 
-    def __init__(self, transport: Transport, config: bytes, header: bytes):
+    def __init__(self, transport: Transport, config: bytes, header: bytes, waiting: Iterable[Any] = ()):
         self.transport = transport
         self.raw_bytes = RawBytes(config, header)
         self.filters: list[Callable[[Any], bool]] = []
         self.readers: dict[int, Callable[[Any], Any]] = {}
         self.writers: list[tuple[Callable[[Any], bool], Callable[[Any, Any], None]]] = []
         self.ended = False
-        self._waiting: deque[Any] = deque()
+        self._waiting: deque[Any] = deque(waiting)
         self._acquisitions: Iterator[ismrmrd.Acquisition] = iter(())
 
     @functools.cached_property
@@ -254,50 +247,3 @@ def _parsed_header(xml: bytes) -> Any:
         return ismrmrd.xsd.CreateFromDocument(xml)
     except Exception as error:
         raise ProtocolError(f"the ISMRMRD header cannot be read: {' '.join(str(error).split())}") from None
-
-
-def connect(sock: socket.socket, limits: Limits | None = None) -> Connection:
-    """Begin as an external peer of a Gadgetron on a connected socket: CONFIG, then HEADER, then items."""
-    transport = SocketTransport(sock, limits)
-    waiting: list[Any] = []
-    while len(waiting) < 2:
-        received = transport.receive()
-        if not received:
-            raise StreamError("the stream was closed before configuration and header came")
-        waiting += received
-    config, header, *rest = waiting
-    if not isinstance(config, Config) or not isinstance(header, Header):
-        names = " and ".join(describe(message_id(item)) for item in waiting[:2])
-        expected = f"{describe(MessageId.CONFIG)} and {describe(MessageId.HEADER)}"
-        raise ProtocolError(f"a stream begins with {expected}; got {names}")
-    connection = Connection(transport, config.xml, header.xml)
-    connection._waiting.extend(rest)
-    return connection
-
-
-def adopt(connection: Any) -> Connection:
-    """Our connection on the socket of one of the gadgetron package, whose reading and writing has defects.
-
-    The package reads exactly what it needs, so nothing has been taken from the socket beyond the header.
-    """
-    if isinstance(connection, Connection):
-        return connection
-    transport = SocketTransport(connection.socket.socket)
-    return Connection(transport, connection.raw_bytes.config, connection.raw_bytes.header)
-
-
-def report_failure(connection: Connection, message: str) -> None:
-    """Tell a Gadgetron that this gadget failed: take the input to its end, then send ERROR.
-
-    In that order, because a Gadgetron that is still writing when ERROR arrives mostly crashes. A host that sets
-    ERRORS_AT_ONCE in our environment is told first, in the middle of its scan.
-    """
-    transport = connection.transport
-    assert isinstance(transport, SocketTransport)
-    at_once = ERRORS_AT_ONCE in os.environ
-    if at_once:
-        send_all(transport.socket, encode(Error(message)))
-    with contextlib.suppress(StreamError, OSError):
-        connection.drain()
-    if not at_once:
-        send_all(transport.socket, encode(Error(message)))

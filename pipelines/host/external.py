@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable
 from typing import IO
 
-from gadgets.stream.connection import ERRORS_AT_ONCE, Connection
+from gadgets.stream.connection import Connection
 from gadgets.stream.control import Close, Config, Header
 from gadgets.stream.errors import Stopped, StreamError, TruncatedMessage, describe_error
+from gadgets.stream.peer import ERRORS_AT_ONCE
 from gadgets.stream.transport import SocketTransport
 
 log = logging.getLogger(__name__)

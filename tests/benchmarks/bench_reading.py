@@ -20,8 +20,8 @@ import numpy as np
 
 from gadgets.stream.blocks import AcquisitionBlock
 from gadgets.stream.codec import encode
-from gadgets.stream.connection import connect
 from gadgets.stream.control import Close, Config, Header
+from gadgets.stream.peer import connect
 
 SHAPES = [(1, 128), (8, 256), (32, 512)]
 RUNS = 5

@@ -32,7 +32,7 @@ WITHOUT_TORCH = [
 ]
 
 MAY_IMPORT_SOCKETS = {
-    "gadgets.stream.connection",
+    "gadgets.stream.peer",
     "gadgets.stream.transport",
     "pipelines.host.external",
     "pipelines.host.frames",

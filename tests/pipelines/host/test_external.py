@@ -6,9 +6,10 @@ import threading
 import numpy as np
 import pytest
 
-from gadgets.stream.connection import Connection, connect
+from gadgets.stream.connection import Connection
 from gadgets.stream.control import Close, Error, Text
 from gadgets.stream.errors import Stopped
+from gadgets.stream.peer import connect
 from gadgets.stream.transport import MemoryTransport
 from pipelines.host import external
 from pipelines.host.external import ExternalError, child, peer
