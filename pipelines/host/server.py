@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from . import frames
-from .pool import Closing, Pool, Worker
+from .pool import Closing, Pool, Ticket, Worker
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,6 @@ class Server:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
-        log.info("listening on %s:%d", *self.address)
         self._idle_seconds = idle_seconds
         self._max_waiting = max_waiting
         self._stopping = False
@@ -43,6 +42,8 @@ class Server:
 
     def serve(self) -> None:
         """Accept clients until `stop` is called, then wait for running scans."""
+        # Said only now that signals can end it as they should.
+        log.info("listening on %s:%d", *self.address)
         try:
             while not self._stopping:
                 try:
@@ -54,7 +55,9 @@ class Server:
                     log.exception("a client could not be accepted")
                     time.sleep(0.5)
                     continue
-                thread = threading.Thread(target=self._session, args=(client, f"{address[0]}:{address[1]}"))
+                # The place is taken here: threads need not start to run in the order in which clients came.
+                ticket = self._pool.queue() if self._pool.waiting < self._max_waiting else None
+                thread = threading.Thread(target=self._session, args=(client, f"{address[0]}:{address[1]}", ticket))
                 self._sessions.add(thread)
                 thread.start()
         finally:
@@ -78,29 +81,29 @@ class Server:
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
 
-    def _session(self, client: socket.socket, name: str) -> None:
+    def _session(self, client: socket.socket, name: str, ticket: Ticket | None) -> None:
         try:
             with client:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 client.settimeout(self._idle_seconds)
-                self._serve_client(client, name)
+                self._serve_client(client, name, ticket)
                 _linger(client)
         except Exception:
             log.exception("%s: the session failed", name)
         finally:
+            if ticket is not None:
+                self._pool.leave(ticket)
             self._sessions.discard(threading.current_thread())
 
-    def _serve_client(self, client: socket.socket, name: str) -> None:
-        if self._pool.waiting >= self._max_waiting:
-            self._refuse(client, name, f"{self._pool.waiting} scans are waiting already; no more are accepted")
+    def _serve_client(self, client: socket.socket, name: str, ticket: Ticket | None) -> None:
+        if ticket is None:
+            self._refuse(client, name, f"{self._max_waiting} scans are waiting already; no more are accepted")
             return
-
-        def tell(ahead: int) -> None:
-            log.info("%s: waits, %d ahead", name, ahead)
-            self._tell(client, frames.text_message("INFO", f"all workers are busy; {ahead} before this scan"))
-
+        if ticket.ahead:
+            log.info("%s: waits, %d ahead", name, ticket.ahead)
+            self._tell(client, frames.text_message("INFO", f"all workers are busy; {ticket.ahead} before this scan"))
         try:
-            worker = self._pool.acquire(tell)
+            worker = self._pool.acquire(ticket)
         except Closing:
             self._refuse(client, name, "the server is shutting down")
             return

@@ -34,7 +34,7 @@ CONFIGURATIONS = {
         pipeline(node("tells", size=3)),
         ["gadget tells", "unknown property 'size'", "known: gain, name, on, sizes"],
     ),
-    "bad value": (pipeline(node("tells", gain="high")), ["gadget tells", "'gain' takes a number; got 'high'"]),
+    "bad value": (pipeline(node("tells", gain="high")), ["gadget tells", "'gain' is 'high', expected a number"]),
     "unknown class": (
         pipeline("<gadget><dll>d</dll><classname>NoiseAdjustsGadget</classname></gadget>"),
         ["no gadget for the class 'NoiseAdjustsGadget'", "did you mean 'noise_adjust'"],
