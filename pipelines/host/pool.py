@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from . import frames
@@ -101,6 +101,13 @@ class Worker:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
+class Ticket:
+    """A place in the order of service. `ahead`: scans that were served or waited before it when it was taken."""
+
+    def __init__(self, ahead: int):
+        self.ahead = ahead
+
+
 class Pool:
     """A fixed number of workers. One that dies, or does not end a session, is replaced."""
 
@@ -109,7 +116,7 @@ class Pool:
         self._changed = threading.Condition()
         self._count = 0
         self._idle: collections.deque[Worker] = collections.deque()
-        self._waiting: collections.deque[object] = collections.deque()
+        self._waiting: collections.deque[Ticket] = collections.deque()
         self._closing = False
         for _ in range(size):
             self._idle.append(self._spawn())
@@ -123,18 +130,23 @@ class Pool:
         """How many scans wait for a worker."""
         return len(self._waiting)
 
-    def acquire(self, tell: Callable[[int], None]) -> Worker:
-        """A worker, in the order of asking. `tell(n)` is called once if `n` scans are served or wait before.
-
-        Raises Closing when the server shuts down meanwhile.
-        """
-        ticket = object()
+    def queue(self) -> Ticket:
+        """A place in the order of service; `acquire` or `leave` must follow."""
         with self._changed:
+            ticket = Ticket(max(0, len(self._waiting) + 1 - len(self._idle)))
             self._waiting.append(ticket)
-            ahead = len(self._waiting) if not self._idle or len(self._waiting) > 1 else 0
+            return ticket
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give up a place."""
+        with self._changed:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+            self._changed.notify_all()
+
+    def acquire(self, ticket: Ticket) -> Worker:
+        """A worker, when it is the ticket's turn. Raises Closing when the server shuts down meanwhile."""
         try:
-            if ahead:
-                tell(ahead)
             with self._changed:
                 while not (self._idle and self._waiting[0] is ticket) and not self._closing:
                     self._changed.wait()
@@ -143,9 +155,7 @@ class Pool:
                 worker = self._idle.popleft()
                 return worker if worker.alive() else self._replace(worker)
         finally:
-            with self._changed:
-                self._waiting.remove(ticket)
-                self._changed.notify_all()
+            self.leave(ticket)
 
     def release(self, worker: Worker) -> None:
         """Give a worker back when its session has ended."""
