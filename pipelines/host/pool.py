@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 # Gadgets share the cores with each other: the numerics' threads must sleep when they wait, not spin.
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 READY_SECONDS = 15.0
+RESTART_SECONDS = 1.0
 EXIT_SECONDS = 5.0
 
 
@@ -168,7 +170,13 @@ class Pool:
     def _replace(self, worker: Worker) -> Worker:
         log.warning("%s is replaced", worker.name)
         worker.end(kill=True)
-        return self._spawn()
+        while True:
+            try:
+                return self._spawn()
+            except OSError as error:
+                # Out of processes or descriptors: giving up would cost a place for good.
+                log.error("no worker can be started, trying again: %s", error)
+                time.sleep(RESTART_SECONDS)
 
     def refuse(self) -> None:
         """Let nobody begin any more."""
