@@ -1,0 +1,77 @@
+"""GRAPPA."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gadgets.mri.calibration.data import calibration_block, calibration_data, combine, require_calibration_data
+from gadgets.mri.calibration.grappa import grappa_fill, grappa_kernels
+from gadgets.mri.calibration.sampling import lattice
+from gadgets.mri.fft import ifft
+from gadgets.mri.kspace import KSpace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grappa:
+    """s_c(k + t) = sum_{j,d} w_tc,jd s_j(k + d step), with weights w fitted to the calibration data; then combination.
+
+    image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), every n-th line of which was acquired
+    along k1, k2 or both. How many is seen in the mask of each element of `other`, which may differ. Samples that were
+    acquired, calibration lines among them too, are kept as they are. Missing lines beyond the ends of the lattice
+    (partial Fourier) stay zero. Coil images are combined with adaptive maps from the calibration data.
+
+    Weights depend on the sampling of the data, so `calibrate` returns the calibration data, and weights are fitted in
+    the call. `lines`: lines of the lattice per accelerated axis that a missing one is made from; `samples`: points of
+    the readout; `damping`: Tikhonov's, relative to the mean energy of a source.
+    Griswold et al., MRM 2002;47:1202. doi:10.1002/mrm.10171
+    """
+
+    lines: int = 4
+    samples: int = 5
+    damping: float = 1e-3
+
+    def calibrate(self, reference: KSpace) -> Tensor:
+        """The fully sampled centre of `reference` (*other, coil, k2, k1, k0), zeros around it."""
+        reference.require_cartesian("grappa")
+        reference.require_finite()
+        return calibration_data(reference)
+
+    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
+        """The image.
+
+        Raises ValueError for a trajectory, irregular sampling, samples that are not finite, calibration data of other
+        shape, and for fewer calibration lines than a kernel spans.
+        """
+        kspace.require_cartesian("grappa")
+        kspace.require_finite()
+        require_calibration_data(kspace, calibration, "grappa")
+        full = self._fill(kspace, calibration)
+        return combine(ifft(full, (-3, -2, -1)), calibration)
+
+    def _fill(self, kspace: KSpace, calibration: Tensor) -> Tensor:
+        """K-space with missing samples filled, of the shape of the data."""
+        shape = kspace.data.shape
+        data = kspace.data.reshape(-1, *shape[-4:])
+        masks = kspace.mask.expand(*kspace.other, 1, *kspace.matrix).reshape(-1, *shape[-3:])
+        block = calibration_block(calibration)
+        blocks = block.expand(*kspace.other, *block.shape[-4:])
+        # Elements that share calibration data (by broadcasting) and sampling share kernels.
+        sources = torch.arange(block.shape[:-4].numel()).reshape(block.shape[:-4]).expand(kspace.other).flatten()
+        blocks = blocks.reshape(-1, *block.shape[-4:])
+        known: dict[tuple[int, tuple[int, int]], Tensor] = {}
+        full = torch.empty_like(data)
+        for index, (one, mask) in enumerate(zip(data, masks, strict=True)):
+            regular = lattice(mask)
+            if regular.steps == (1, 1):
+                full[index] = one
+                continue
+            key = int(sources[index]), regular.steps
+            if key not in known:
+                known[key] = grappa_kernels(
+                    blocks[index], regular.steps, lines=self.lines, samples=self.samples, damping=self.damping
+                )
+            full[index] = torch.where(mask, one, grappa_fill(one, known[key], regular))
+        return full.reshape(shape)
