@@ -9,11 +9,15 @@ import torch
 
 import gadgets.mri.operators
 from gadgets.mri.operators.encoding import EncodingOp
+from gadgets.mri.operators.finite_difference import FiniteDifferenceOp
 from gadgets.mri.operators.fourier import FourierOp
+from gadgets.mri.operators.hankel import HankelOp
 from gadgets.mri.operators.identity import IdentityOp
 from gadgets.mri.operators.linear_operator import LinearOperator
 from gadgets.mri.operators.sampling import SamplingOp
 from gadgets.mri.operators.sensitivity import SensitivityOp
+from gadgets.mri.operators.subspace import SubspaceOp
+from gadgets.mri.operators.wavelet import WaveletOp
 
 MATRIX = (3, 4, 5)
 IMAGE, COILS = (2, 1, *MATRIX), (2, 3, *MATRIX)
@@ -30,10 +34,20 @@ def mask():
 # Each operator with the shapes of its domain and range.
 EXAMPLES = {
     EncodingOp: (lambda: EncodingOp(csm(), mask()), IMAGE, COILS),
+    FiniteDifferenceOp: (lambda: FiniteDifferenceOp((-5, -3, -1)), IMAGE, (3, *IMAGE)),
     FourierOp: (FourierOp, COILS, COILS),
+    HankelOp: (lambda: HankelOp(MATRIX, (2, 3, 3)), COILS, (2, 2 * 2 * 3, 3 * 2 * 3 * 3)),
     IdentityOp: (IdentityOp, IMAGE, IMAGE),
     SamplingOp: (lambda: SamplingOp(mask()), COILS, COILS),
     SensitivityOp: (lambda: SensitivityOp(csm()), IMAGE, COILS),
+    SubspaceOp: (lambda: SubspaceOp(torch.randn(7, 2, dtype=torch.complex128)), COILS, (7, *COILS[1:])),
+    WaveletOp: (lambda: WaveletOp(levels=2, shift=(1, -2, 3)), IMAGE, IMAGE),
+}
+VARIANTS = {
+    "periodic differences": (lambda: FiniteDifferenceOp((-2, -1), periodic=True), IMAGE, (2, *IMAGE)),
+    "a kernel larger than its places": (lambda: HankelOp(MATRIX, MATRIX), COILS, (2, 1, 3 * 60)),
+    "real subspace": (lambda: SubspaceOp(torch.randn(4, 2, dtype=torch.float64)), COILS, (4, *COILS[1:])),
+    "haar": (lambda: WaveletOp((-3, -1), wavelet="haar"), COILS, COILS),
 }
 ALGEBRA = {
     "adjoint": (lambda: SensitivityOp(csm()).H, COILS, IMAGE),
@@ -43,7 +57,7 @@ ALGEBRA = {
     "tensor multiple": (lambda: SensitivityOp(csm()) * torch.tensor(2 + 1j), IMAGE, COILS),
     "damped": (lambda: EncodingOp(csm(), mask()).gram + 0.1 * IdentityOp(), IMAGE, IMAGE),
 }
-CASES = {cls.__name__: case for cls, case in EXAMPLES.items()} | ALGEBRA
+CASES = {cls.__name__: case for cls, case in EXAMPLES.items()} | VARIANTS | ALGEBRA
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
