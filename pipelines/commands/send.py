@@ -31,8 +31,13 @@ def main(arguments: argparse.Namespace) -> int:
     from pipelines.clients.dataset import Dataset
     from pipelines.clients.images import ImageWriter
     from pipelines.clients.progress import Progress
-    from pipelines.clients.send import send
+    from pipelines.clients.send import is_error, send
     from pipelines.commands.run import counted, report
+
+    def tell(text: str) -> None:
+        # Errors end the session, and are told then.
+        if not is_error(text):
+            print(text, file=sys.stderr)
 
     host, colon, port = arguments.to.rpartition(":")
     if not colon or not port.isdigit():
@@ -51,7 +56,7 @@ def main(arguments: argparse.Namespace) -> int:
             host=host.strip("[]"),
             port=int(port),
             pace=arguments.pace,
-            on_text=lambda text: print(text, file=sys.stderr),
+            on_text=tell,
         )
         for item in received:
             if isinstance(item, ismrmrd.Image) and writer is not None:

@@ -109,6 +109,7 @@ class Chain:
             if self.failure is not None:
                 return
             self.failure = ChainFailed(label, error)
-        log.error("%s", self.failure, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
+        # Whoever runs the chain tells of the failure; the traceback is for who debugs the gadget.
+        log.debug("%s", self.failure, exc_info=error)
         self.stop()
         self._on_failure(self.failure)

@@ -89,6 +89,10 @@ class Session:
 
     def _fail(self, error: BaseException) -> None:
         """Tell the client at once; the first failure counts, others follow from it."""
+        cause = error.__cause__ if isinstance(error, ChainFailed) else error
+        if not isinstance(cause, (ValueError, StreamError)):
+            # Not a refusal but a fault in the code: whoever mends it needs to know where.
+            log.error("traceback of the failure", exc_info=cause)
         if not self.outcome.error:
             self.outcome.error = describe_error(error)
             self.text("ERROR", self.outcome.error)
