@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import gadgets.mri.operators
+from gadgets.mri.operators.coil_mixing import CoilMixingOp
 from gadgets.mri.operators.encoding import EncodingOp
 from gadgets.mri.operators.finite_difference import FiniteDifferenceOp
 from gadgets.mri.operators.fourier import FourierOp
@@ -33,6 +34,7 @@ def mask():
 
 # Each operator with the shapes of its domain and range.
 EXAMPLES = {
+    CoilMixingOp: (lambda: CoilMixingOp(torch.randn(2, 3, 3, *MATRIX, dtype=torch.complex128)), COILS, COILS),
     EncodingOp: (lambda: EncodingOp(csm(), mask()), IMAGE, COILS),
     FiniteDifferenceOp: (lambda: FiniteDifferenceOp((-5, -3, -1)), IMAGE, (3, *IMAGE)),
     FourierOp: (FourierOp, COILS, COILS),
