@@ -60,16 +60,11 @@ class AcquisitionWriter:
 
     def close(self, *, complete: bool = True) -> None:
         """Write what is left, and give the file its name if it is complete."""
-        try:
-            self._write_singles()
-            self._write_waveforms()
-        except BaseException:
-            self._output.leave()
-            raise
-        if complete:
-            self._output.finish()
-        else:
-            self._output.leave()
+        self._output.close(self._write_rest, complete=complete)
+
+    def _write_rest(self) -> None:
+        self._write_singles()
+        self._write_waveforms()
 
     def __enter__(self) -> AcquisitionWriter:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,18 @@ class PartialFile:
             except OSError as error:
                 raise DatasetError(f"{self.partial} cannot be written: {error}") from None
         return self.file
+
+    def close(self, write_rest: Callable[[], None], *, complete: bool) -> None:
+        """Write what is left, then give the file its name if it is `complete`, and leave it as it is otherwise."""
+        try:
+            write_rest()
+        except BaseException:
+            self.leave()
+            raise
+        if complete:
+            self.finish()
+        else:
+            self.leave()
 
     def finish(self) -> None:
         """Close the file and give it its name. Nothing happens when it was never opened."""

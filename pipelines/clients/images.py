@@ -59,16 +59,11 @@ class ImageWriter:
 
     def close(self, *, complete: bool = True) -> None:
         """Write what is left, and give the file its name if it is complete."""
-        try:
-            for series in self._series.values():
-                series.flush()
-        except BaseException:
-            self._output.leave()
-            raise
-        if complete:
-            self._output.finish()
-        else:
-            self._output.leave()
+        self._output.close(self._write_rest, complete=complete)
+
+    def _write_rest(self) -> None:
+        for series in self._series.values():
+            series.flush()
 
     def __enter__(self) -> ImageWriter:
         return self

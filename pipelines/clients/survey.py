@@ -10,6 +10,7 @@ import ismrmrd
 import numpy as np
 
 from gadgets.stream.blocks import AcquisitionBlock
+from gadgets.stream.runs import AUXILIARY
 
 Array = np.ndarray[Any, Any]
 
@@ -23,17 +24,7 @@ IMAGE_COUNTERS = ("average", "slice", "contrast", "phase", "repetition", "set")
 COUNTERS = ("kspace_encode_step_1", "kspace_encode_step_2", *IMAGE_COUNTERS, "segment")
 
 # Acquisitions with one of these are no part of an image.
-_APART = (
-    ismrmrd.ACQ_IS_NOISE_MEASUREMENT,
-    ismrmrd.ACQ_IS_NAVIGATION_DATA,
-    ismrmrd.ACQ_IS_PHASECORR_DATA,
-    ismrmrd.ACQ_IS_HPFEEDBACK_DATA,
-    ismrmrd.ACQ_IS_DUMMYSCAN_DATA,
-    ismrmrd.ACQ_IS_RTFEEDBACK_DATA,
-    ismrmrd.ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA,
-    ismrmrd.ACQ_IS_PHASE_STABILIZATION_REFERENCE,
-    ismrmrd.ACQ_IS_PHASE_STABILIZATION,
-)
+_APART = (ismrmrd.ACQ_IS_NOISE_MEASUREMENT, *AUXILIARY)
 _NOISE = ismrmrd.ACQ_IS_NOISE_MEASUREMENT
 _REFERENCE = ismrmrd.ACQ_IS_PARALLEL_CALIBRATION
 _REFERENCE_AND_IMAGE = ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING

@@ -34,4 +34,10 @@ def test_maps_of_other_coils_or_matrix_are_refused():
         encoding(kspace, csm[:, :3])
     with pytest.raises(ValueError, match="matrix must be the same"):
         encoding(kspace, csm[..., :4])
-    assert encoding(kspace, csm[:1]) is not None
+
+
+def test_one_set_of_maps_serves_all_slices():
+    kspace, csm = scan(LINES)
+    x = torch.randn(2, 1, *kspace.matrix, dtype=torch.complex128)
+    shared = encoding(kspace, csm[:1])(x)
+    torch.testing.assert_close(shared, encoding(kspace, csm[:1].expand_as(csm))(x))
