@@ -1,4 +1,4 @@
-"""What is true of every solver of linear systems."""
+"""What is true of every solver."""
 
 from pathlib import Path
 
@@ -6,20 +6,129 @@ import pytest
 import torch
 
 import gadgets.mri.solvers
+from gadgets.mri.operators.finite_difference import FiniteDifferenceOp
+from gadgets.mri.operators.fourier import FourierOp
+from gadgets.mri.operators.identity import IdentityOp
+from gadgets.mri.priors.l1 import L1
+from gadgets.mri.priors.quadratic import Quadratic
+from gadgets.mri.solvers.admm import admm
 from gadgets.mri.solvers.cg import cg
+from gadgets.mri.solvers.fista import fista
+from gadgets.mri.solvers.pdhg import pdhg
+from gadgets.mri.solvers.power_iteration import power_iteration
 
-EXAMPLES = {"cg": lambda gram, rhs: cg(gram, rhs, iterations=20).x}
+
+def largest(g):
+    return float(torch.linalg.eigvalsh(g)[-1])
+
+
+def by_admm(g, b, ridge):
+    shifted = g + 2 * torch.eye(len(b))
+    return admm(
+        lambda v, x: torch.linalg.solve(shifted, b + 2 * v),
+        IdentityOp(),
+        Quadratic(weight=ridge / 2),
+        torch.zeros_like(b),
+        penalty=2.0,
+        iterations=300,
+    ).x
+
+
+def by_fista(g, b, ridge):
+    prior = Quadratic(weight=ridge / 2)
+    return fista(lambda x: g @ x - b, prior, torch.zeros_like(b), step=1 / largest(g), iterations=500).x
+
+
+def by_pdhg(g, b, ridge):
+    return pdhg(
+        IdentityOp(),
+        Quadratic(weight=ridge / 2),
+        torch.zeros_like(b),
+        norm=1.0,
+        dual_step=2.0,
+        iterations=1000,
+        gradient=lambda x: g @ x - b,
+        lipschitz=largest(g),
+    ).x
+
+
+# (G + ridge) x = b, as the minimum of x^H G x / 2 - Re b^H x + ridge ||x||^2 / 2.
+SYSTEMS = {
+    "admm": by_admm,
+    "cg": lambda g, b, ridge: cg(lambda x: g @ x + ridge * x, b, iterations=20).x,
+    "fista": by_fista,
+    "pdhg": by_pdhg,
+}
+EIGENVALUES = {"power_iteration": lambda g, start: power_iteration(lambda x: g @ x, start, iterations=500)}
+
+# min ||x - b||^2 / 2 + g(K x).
+DENOISE = {
+    "admm": lambda k, norm, prior, b: admm(
+        lambda v, x: cg(lambda z: z + k.gram(z), b + k.H(v), iterations=50, start=x).x,
+        k,
+        prior,
+        torch.zeros_like(b),
+        penalty=1.0,
+        iterations=300,
+    ),
+    "pdhg": lambda k, norm, prior, b: pdhg(
+        k, prior, torch.zeros_like(b), norm=norm, dual_step=0.5, iterations=1500, beside=Quadratic(weight=0.5, centre=b)
+    ),
+    "pdhg smooth": lambda k, norm, prior, b: pdhg(
+        k, prior, b, norm=norm, dual_step=0.5, iterations=1500, gradient=lambda x: x - b, lipschitz=1.0
+    ),
+}
 
 
 def test_every_solver_on_disk_has_an_example():
     folder = Path(next(iter(gadgets.mri.solvers.__path__)))
-    assert {file.stem for file in folder.glob("[!_]*.py")} == set(EXAMPLES)
+    assert {file.stem for file in folder.glob("[!_]*.py")} == set(SYSTEMS) | set(EIGENVALUES)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
-def test_agrees_with_a_dense_solve(name, dtype):
+def system(dtype):
     torch.manual_seed(0)
     a = torch.randn(12, 8, dtype=dtype)
-    g, b = a.mH @ a, torch.randn(8, dtype=dtype)
-    torch.testing.assert_close(EXAMPLES[name](lambda x: g @ x, b), torch.linalg.solve(g, b))
+    return a.mH @ a, torch.randn(8, dtype=dtype)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+@pytest.mark.parametrize("ridge", [0.0, 1.5])
+def test_agrees_with_a_dense_solve(name, dtype, ridge):
+    g, b = system(dtype)
+    expected = torch.linalg.solve(g + ridge * torch.eye(8), b)
+    torch.testing.assert_close(SYSTEMS[name](g, b, ridge), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_single_precision_stays_single(name):
+    g, b = system(torch.complex128)
+    x = SYSTEMS[name](g.to(torch.complex64), b.to(torch.complex64), 0.5)
+    assert x.dtype == torch.complex64
+    torch.testing.assert_close(x, torch.linalg.solve(g + 0.5 * torch.eye(8), b).to(x.dtype), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", EIGENVALUES)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_agrees_with_a_dense_eigenvalue(name, dtype):
+    g, start = system(dtype)
+    result = EIGENVALUES[name](g, start)
+    assert abs(float(result.eigenvalue) - largest(g)) < 1e-9 * largest(g)
+    torch.testing.assert_close(g @ result.x, result.eigenvalue * result.x)
+
+
+@pytest.mark.parametrize("name", DENOISE)
+def test_sparsity_in_an_orthogonal_basis_is_soft_thresholding(name):
+    torch.manual_seed(0)
+    b, f = torch.randn(32, dtype=torch.complex128), FourierOp((-1,))
+    prior = L1(weight=0.8)
+    torch.testing.assert_close(DENOISE[name](f, 1.0, prior, b).x, f.H(prior.prox(f(b), 1.0)))
+
+
+@pytest.mark.parametrize("name", DENOISE)
+def test_total_variation_moves_plateaus_towards_each_other(name):
+    b = torch.cat([torch.full((4,), 1.0 + 1j), torch.full((8,), 3.0 + 1j)]).to(torch.complex128)
+    # A plateau of n points with one neighbour moves by weight / n.
+    expected = b + torch.cat([torch.full((4,), 0.5 / 4), torch.full((8,), -0.5 / 8)])
+    result = DENOISE[name](FiniteDifferenceOp((-1,)), 2.0, L1(weight=0.5), b)
+    torch.testing.assert_close(result.x, expected, rtol=1e-6, atol=1e-6)

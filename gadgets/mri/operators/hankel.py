@@ -46,9 +46,9 @@ class HankelOp(LinearOperator):
             raise ValueError(f"patches have shape {tuple(y.shape)}, expected (*other, {places}, coil * {points})")
         patches = y.unflatten(-1, (-1, *self.kernel)).unflatten(-5, self._places).movedim(-4, -7)
         x = y.new_zeros((*patches.shape[:-6], *self.matrix))
-        for offset in product(*(range(width) for width in self.kernel)):
-            place = tuple(slice(o, o + n) for o, n in zip(offset, self._places, strict=True))
-            x[(..., *place)] += patches[(..., *offset)]
+        n2, n1, n0 = self._places
+        for a, b, c in product(*(range(width) for width in self.kernel)):
+            x[..., a : a + n2, b : b + n1, c : c + n0] += patches[..., a, b, c]
         return x
 
     def pseudo_inverse(self, y: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""Solvers of linear systems and of minimisations. They know operators and tensors, and nothing of MR."""
+"""Solvers of linear systems and of minimisations. They know operators, priors and tensors, and nothing of MR."""
