@@ -49,6 +49,16 @@ def test_every_slice_comes_back_in_its_place(method, maps):
         assert tuple(image.position) == (0, 0, 5 * loc)
 
 
+@pytest.mark.parametrize("method", ["grappa", "spirit"])
+def test_methods_that_calibrate_on_k_space_take_the_reference(method):
+    items = [recon_data((undersampled(0, 4, 8), calibration(0, 4, 8)))]
+    for loc, image in enumerate(images(run(reconstruct, items, method=method))):
+        assert int(np.argmin([error(image, slice_index) for slice_index in (0, 4, 8)])) == loc == image.slice
+        assert error(image, 4 * loc) < 0.15
+    with pytest.raises(ValueError, match=f"{method} calibrates on k-space, but was given sensitivity maps: leave them"):
+        run(reconstruct, run(coil_sensitivities, items), method=method)
+
+
 def test_maps_and_own_calibration_give_the_same():
     items = [recon_data((undersampled(0), calibration(0)))]
     own, mapped = (images(run(reconstruct, i))[0].data for i in (items, run(coil_sensitivities, items)))
@@ -63,7 +73,7 @@ def test_a_reference_may_come_before_its_data():
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("method", ["rss", "adaptive_combine", "cg_sense"])
+@pytest.mark.parametrize("method", ["rss", "adaptive_combine", "cg_sense", "grappa", "spirit", "sake", "homodyne"])
 def test_a_gpu_makes_the_same_images(method):
     if not torch.cuda.is_available():
         pytest.skip("there is no GPU")
