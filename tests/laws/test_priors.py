@@ -13,6 +13,7 @@ from gadgets.mri.priors.l1 import L1
 from gadgets.mri.priors.locally_low_rank import LocallyLowRank
 from gadgets.mri.priors.low_rank import LowRank
 from gadgets.mri.priors.quadratic import Quadratic
+from gadgets.mri.priors.wavelet_l1 import WaveletL1
 
 SHAPE = (2, 4, 1, 2, 5, 6)
 
@@ -37,6 +38,8 @@ EXAMPLES = {
     "LowRank weighted": lambda: LowRank(weight=5 * weights()),
     "LocallyLowRank": lambda: LocallyLowRank(weight=1.0, patch=(1, 3, 2)),
     "LocallyLowRank weighted": lambda: LocallyLowRank(weight=weights(), patch=(2, 3, 4), shift=(1, 2, 1)),
+    "WaveletL1": lambda: WaveletL1(weight=0.7, levels=2),
+    "WaveletL1 weighted": lambda: WaveletL1(weight=weights(), wavelet="haar", shift=(1, 0, 3)),
 }
 
 

@@ -36,6 +36,12 @@ class EncodingOp(LinearOperator):
         """S^H F^H P F S, without shifts and without transforms along axes that are fully sampled."""
         return _EncodingGram(self._csm, self._mask)
 
+    @property
+    def bound(self) -> Tensor:
+        """What ||P F S||^2 is at most, per volume (*other, 1, 1, 1, 1): max sum_coil |csm|^2, or 1 without any maps."""
+        energy = self._csm.abs().square().sum(dim=-4, keepdim=True).amax(dim=(-3, -2, -1), keepdim=True)
+        return torch.where(energy > 0, energy, 1)
+
 
 class _EncodingGram(LinearOperator):
     """S^H F^H P F S.

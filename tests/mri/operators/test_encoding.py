@@ -6,6 +6,7 @@ import torch
 from gadgets.mri.fft import fft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.solvers.power_iteration import power_iteration
 
 LINES = (slice(None), slice(None), slice(0, None, 2), slice(None))
 PLANES = (slice(None), slice(1, None, 2), slice(None), slice(None))
@@ -41,3 +42,13 @@ def test_one_set_of_maps_serves_all_slices():
     x = torch.randn(2, 1, *kspace.matrix, dtype=torch.complex128)
     shared = encoding(kspace, csm[:1])(x)
     torch.testing.assert_close(shared, encoding(kspace, csm[:1].expand_as(csm))(x))
+
+
+def test_the_bound_holds_for_each_volume():
+    kspace, csm = scan(PLANES)
+    csm = csm * torch.tensor([0.0, 3.0]).reshape(2, 1, 1, 1, 1)
+    operator = encoding(kspace, csm)
+    assert operator.bound.shape == (2, 1, 1, 1, 1) and operator.bound[0] == 1
+    start = torch.randn(2, 1, *kspace.matrix, dtype=torch.complex128)
+    result = power_iteration(operator.gram, start, iterations=100, batch_dims=(0,))
+    assert (result.eigenvalue <= operator.bound).all() and result.eigenvalue[1] > 0.1 * operator.bound[1]
