@@ -1,45 +1,40 @@
-"""The brain of the scanner data, undersampled afterwards, with white noise."""
+"""K-space of the brain of 16 channels: fully sampled, and undersampled with calibration lines and noise."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
-
-import h5py
 import numpy as np
+import pytest
 import torch
 
 from gadgets.mri.calibration.noise import NoiseCovariance, noise_scale, whitening
 from gadgets.mri.kspace import KSpace
 
-# Flags of ISMRMRD, counted from 0: noise, calibration, calibration and imaging.
-_NOISE, _CALIBRATION, _BOTH = 18, 19, 20
 
-
-def brain(folder: Path, acceleration: int) -> tuple[KSpace, KSpace, KSpace]:
-    """Fully sampled, undersampled and calibration k-space (16, 1, 128, 128), `acceleration` 2 or 3."""
+def brain(data_dir, acceleration):
+    """(full, undersampled, calibration lines), all of white noise by the noise of the undersampled scan."""
+    h5py = pytest.importorskip("h5py")
     full, imaging, reference = (np.zeros((16, 1, 128, 128), np.complex64) for _ in range(3))
     covariance = NoiseCovariance(16)
-    for _, line, samples in _read(folder / "mrd" / "brain_gre_3T_16ch_full.h5"):
+
+    def read(name):
+        with h5py.File(data_dir / "mrd" / name) as file:
+            lines = file["dataset/data"][:]
+        for line in lines:
+            head = line["head"]
+            samples = line["data"].view(np.complex64).reshape(int(head["active_channels"]), -1)
+            yield int(head["flags"]), int(head["idx"]["kspace_encode_step_1"]), samples
+
+    for _, line, samples in read("brain_gre_3T_16ch_full.h5"):
         full[:, 0, line] = samples
-    for flags, line, samples in _read(folder / "mrd" / f"brain_gre_3T_16ch_retroR{acceleration}_acs24_noise.h5"):
-        if flags >> _NOISE & 1:
+    for flags, line, samples in read(f"brain_gre_3T_16ch_retroR{acceleration}_acs24_noise.h5"):
+        if flags >> 18 & 1:
             covariance.add(samples)
             continue
-        if flags >> _CALIBRATION & 1 or flags >> _BOTH & 1:
+        calibration, both = flags >> 19 & 1, flags >> 20 & 1
+        if calibration or both:
             reference[:, 0, line] = samples
-        if not flags >> _CALIBRATION & 1:
+        if not calibration:
             imaging[:, 0, line] = samples
-    white = whitening(covariance.matrix()) * noise_scale(20.0, 20.0, 1.0)
-    adjusted = (np.einsum("ab,bzyx->azyx", white, x).astype(np.complex64) for x in (full, imaging, reference))
-    a, b, c = (KSpace.from_data(torch.from_numpy(x)) for x in adjusted)
-    return a, b, c
-
-
-def _read(path: Path) -> Iterator[tuple[int, int, np.ndarray]]:
-    with h5py.File(path) as file:
-        lines = file["dataset/data"][:]
-    for line in lines:
-        head = line["head"]
-        samples = line["data"].view(np.complex64).reshape(int(head["active_channels"]), -1)
-        yield int(head["flags"]), int(head["idx"]["kspace_encode_step_1"]), samples
+    weights = whitening(covariance.matrix()) * noise_scale(20.0, 20.0, 1.0)
+    return tuple(
+        KSpace.from_data(torch.from_numpy(np.einsum("ab,bzyx->azyx", weights, x).astype(np.complex64)))
+        for x in (full, imaging, reference)
+    )
