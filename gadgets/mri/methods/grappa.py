@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gadgets.mri.calibration.data import calibration_block, calibration_data, combine, require_calibration_data
+from gadgets.mri.calibration.data import calibration_data, split_calibration
 from gadgets.mri.calibration.grappa import grappa_fill, grappa_kernels
 from gadgets.mri.calibration.sampling import lattice
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
+from gadgets.mri.operators.sensitivity import SensitivityOp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +24,9 @@ class Grappa:
     acquired, calibration lines among them too, are kept as they are. Missing lines beyond the ends of the lattice
     (partial Fourier) stay zero. Coil images are combined with adaptive maps from the calibration data.
 
-    Weights depend on the sampling of the data, so `calibrate` returns the calibration data, and weights are fitted in
-    the call. `lines`: lines of the lattice per accelerated axis that a missing one is made from; `samples`: points of
-    the readout; `damping`: Tikhonov's, relative to the mean energy of a source.
+    Weights depend on the sampling of the data, so `calibrate` returns the calibration data with the maps, and weights
+    are fitted in the call. `lines`: lines of the lattice per accelerated axis that a missing one is made from;
+    `samples`: points of the readout; `damping`: Tikhonov's, relative to the mean energy of a source.
     Griswold et al., MRM 2002;47:1202. doi:10.1002/mrm.10171
     """
 
@@ -34,7 +35,7 @@ class Grappa:
     damping: float = 1e-3
 
     def calibrate(self, reference: KSpace) -> Tensor:
-        """The fully sampled centre of `reference` (*other, coil, k2, k1, k0), zeros around it."""
+        """The fully sampled centre of `reference`, and maps: (*other, 2 coil, k2, k1, k0), see `calibration_data`."""
         reference.require_cartesian("grappa")
         reference.require_finite()
         return calibration_data(reference)
@@ -47,16 +48,14 @@ class Grappa:
         """
         kspace.require_cartesian("grappa")
         kspace.require_finite()
-        require_calibration_data(kspace, calibration, "grappa")
-        full = self._fill(kspace, calibration)
-        return combine(ifft(full, (-3, -2, -1)), calibration)
+        block, csm = split_calibration(kspace, calibration, "grappa")
+        return SensitivityOp(csm).H(ifft(self._fill(kspace, block), (-3, -2, -1)))
 
-    def _fill(self, kspace: KSpace, calibration: Tensor) -> Tensor:
+    def _fill(self, kspace: KSpace, block: Tensor) -> Tensor:
         """K-space with missing samples filled, of the shape of the data."""
         shape = kspace.data.shape
         data = kspace.data.reshape(-1, *shape[-4:])
         masks = kspace.mask.expand(*kspace.other, 1, *kspace.matrix).reshape(-1, *shape[-3:])
-        block = calibration_block(calibration)
         blocks = block.expand(*kspace.other, *block.shape[-4:])
         # Elements that share calibration data (by broadcasting) and sampling share kernels.
         sources = torch.arange(block.shape[:-4].numel()).reshape(block.shape[:-4]).expand(kspace.other).flatten()

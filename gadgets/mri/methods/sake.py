@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gadgets.mri.calibration.data import combine
+from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.hankel import HankelOp
+from gadgets.mri.operators.sensitivity import SensitivityOp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,9 @@ class Sake:
         flat = kspace.data.reshape(-1, *kspace.data.shape[-4:])
         masks = kspace.mask.expand(*kspace.other, 1, *kspace.matrix).reshape(-1, 1, *kspace.matrix)
         full = torch.stack([self._completed(one, mask) for one, mask in zip(flat, masks, strict=True)])
-        full = full.reshape(kspace.data.shape)
-        return combine(ifft(full, (-3, -2, -1)), full)
+        images = ifft(full.reshape(kspace.data.shape), (-3, -2, -1))
+        csm, _ = walsh(images)
+        return SensitivityOp(csm).H(images)
 
     def _completed(self, data: Tensor, mask: Tensor) -> Tensor:
         """K-space (coil, k2, k1, k0) with its missing samples."""

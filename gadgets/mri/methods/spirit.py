@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gadgets.mri.calibration.data import calibration_block, calibration_data, combine, require_calibration_data
+from gadgets.mri.calibration.data import calibration_data, split_calibration
 from gadgets.mri.calibration.spirit import image_matrices, spirit_kernels
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.coil_mixing import CoilMixingOp
 from gadgets.mri.operators.fourier import FourierOp
 from gadgets.mri.operators.sampling import SamplingOp
+from gadgets.mri.operators.sensitivity import SensitivityOp
 from gadgets.mri.solvers.cg import cg
 
 
@@ -36,7 +37,7 @@ class Spirit:
     tolerance: float = 1e-3
 
     def calibrate(self, reference: KSpace) -> Tensor:
-        """The fully sampled centre of `reference` (*other, coil, k2, k1, k0), zeros around it."""
+        """The fully sampled centre of `reference`, and maps: (*other, 2 coil, k2, k1, k0), see `calibration_data`."""
         reference.require_cartesian("spirit")
         reference.require_finite()
         return calibration_data(reference)
@@ -48,15 +49,15 @@ class Spirit:
         """
         kspace.require_cartesian("spirit")
         kspace.require_finite()
-        require_calibration_data(kspace, calibration, "spirit")
+        block, csm = split_calibration(kspace, calibration, "spirit")
         images = ifft(kspace.data, (-3, -2, -1))
         if not bool(kspace.mask.all()):
-            images = images + self._missing(kspace, images, calibration)
-        return combine(images, calibration)
+            images = images + self._missing(kspace, images, block)
+        return SensitivityOp(csm).H(images)
 
-    def _missing(self, kspace: KSpace, images: Tensor, calibration: Tensor) -> Tensor:
+    def _missing(self, kspace: KSpace, images: Tensor, block: Tensor) -> Tensor:
         """Coil images of the samples that were not acquired."""
-        kernels = spirit_kernels(calibration_block(calibration), kernel=self.kernel, damping=self.damping)
+        kernels = spirit_kernels(block, kernel=self.kernel, damping=self.damping)
         matrices = image_matrices(kernels, kspace.matrix)
         matrices.diagonal(dim1=-5, dim2=-4).sub_(1)
         deviation = CoilMixingOp(matrices).gram

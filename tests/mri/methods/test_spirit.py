@@ -49,7 +49,7 @@ def test_what_was_acquired_is_kept(data):
     kspace = sampled(data, "random lines")
     method = Spirit()
     calibration = method.calibrate(kspace)
-    added = method._missing(kspace, ifft(kspace.data, (-3, -2, -1)), calibration)
+    added = method._missing(kspace, ifft(kspace.data, (-3, -2, -1)), calibration[:8, :, 20:44])
     there = torch.fft.fftshift(torch.fft.fftn(torch.fft.ifftshift(added, (-2, -1)), dim=(-2, -1)), (-2, -1))
     assert float((kspace.mask * there).abs().max()) < 1e-4 * float(there.abs().max())
 
