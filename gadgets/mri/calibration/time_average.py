@@ -1,0 +1,21 @@
+"""What the frames of a series have sampled together."""
+
+from __future__ import annotations
+
+from gadgets.mri.kspace import KSpace
+
+
+def time_average(kspace: KSpace) -> KSpace:
+    """K-space (*other, 1, coil, k2, k1, k0) of a series (*other, time, coil, k2, k1, k0): each point the mean over the
+    frames that sampled it. Without an axis before the coils it stays as it is.
+
+    Frames that sample different places make a calibration region together that none of them has.
+    Walsh et al., MRM 2000;43:682. doi:10.1002/(sici)1522-2594(200005)43:5<682::aid-mrm10>3.0.co;2-g
+    """
+    kspace.require_cartesian("time_average")
+    if not kspace.other:
+        return kspace
+    mask = kspace.mask.expand(*kspace.mask.shape[:-5], kspace.other[-1], *kspace.mask.shape[-4:])
+    count = mask.sum(dim=-5, keepdim=True)
+    total = (kspace.data * mask).sum(dim=-5, keepdim=True)
+    return KSpace(data=total / count.clamp_min(1), mask=count > 0)
