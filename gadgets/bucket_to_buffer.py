@@ -12,6 +12,7 @@ from gadgetron.types.recon_data import ReconBit, ReconBuffer, ReconData, Samplin
 
 from gadgets.encoding_grid import Axis, Readout, phase_axis, readout, sampling
 from gadgets.properties import gadget
+from gadgets.recycled import Recycled
 from gadgets.stream.blocks import AcquisitionBlock, joined_headers
 from gadgets.stream.bucket import Bucket, group
 from gadgets.stream.connection import Connection
@@ -115,6 +116,7 @@ class _Sorter:
         self.apart = [name for name in _KEY if name not in together]
         self.sizes: dict[tuple[int, str], int] = {}
         self.said: set[str] = set()
+        self.memory = Recycled()
 
     def sort(self, bucket: AcquisitionBucket) -> Iterator[ReconData]:
         """The recon data of a bucket."""
@@ -161,7 +163,7 @@ class _Sorter:
         dimensions = self._same(lines, rows, lines.dimensions[rows], (space, f"{what}trajectory dimensions"))
         keys, key_of = _different([index[name] for name in self.apart], len(rows))
         description = sampling(encoding, readouts, axes["e1"], axes["e2"])
-        buffers = [_Buffer(extent, channels, size, dimensions) for _ in keys]
+        buffers = [_Buffer(extent, channels, size, dimensions, self.memory) for _ in keys]
         for b, block in enumerate(lines.blocks):
             low, high = np.searchsorted(rows, lines.starts[b : b + 2])
             together = key_of[low:high] * len(readouts) + readout_of[low:high]
@@ -221,8 +223,8 @@ class _Sorter:
 class _Buffer:
     """Arrays in the order (LOC, S, N, CHA, E2, E1, E0), which transposed is Gadgetron's."""
 
-    def __init__(self, extent: list[int], channels: int, size: int, dimensions: int):
-        self.data = np.zeros((*extent[:3], channels, *extent[3:], size), np.complex64)
+    def __init__(self, extent: list[int], channels: int, size: int, dimensions: int, memory: Recycled):
+        self.data = memory.zeros((*extent[:3], channels, *extent[3:], size), np.complex64)
         self.trajectory = np.zeros((*extent, size, dimensions), np.float32) if dimensions else None
         self.headers = zeros(reversed(extent), ACQUISITION_HEADER)
         self.filled = np.zeros(extent, bool)
@@ -234,7 +236,13 @@ class _Buffer:
         before = int(self.filled.sum())
         self.filled[at] = True
         self.overwritten += len(block) - (int(self.filled.sum()) - before)
-        self.data[loc, s, n, :, e2, e1, where.target] = block.data[:, :, where.source]
+        samples = block.data[:, :, where.source]
+        if _constant(loc) and _constant(s) and _constant(n) and _constant(e2) and (np.diff(e1) == 1).all():
+            # Neighbouring lines, as they mostly come, are copied in one go.
+            lines = slice(e1[0], e1[-1] + 1)
+            self.data[loc[0], s[0], n[0], :, e2[0], lines, where.target] = samples.swapaxes(0, 1)
+        else:
+            self.data[loc, s, n, :, e2, e1, where.target] = samples
         self.headers[at[::-1]] = block.headers
         if self.trajectory is not None and block.trajectory is not None:
             self.trajectory[loc, s, n, e2, e1, where.target] = block.trajectory[:, where.source]
@@ -246,6 +254,10 @@ class _Buffer:
     def recon_buffer(self, description: SamplingDescription) -> ReconBuffer:
         trajectory = None if self.trajectory is None else self.trajectory.T
         return ReconBuffer(self.data.T, trajectory, None, self.headers, description)
+
+
+def _constant(places: np.ndarray) -> bool:
+    return bool((places == places[0]).all())
 
 
 def _from_lowest(index: np.ndarray, dimension: str) -> np.ndarray:

@@ -17,6 +17,7 @@ from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
 from gadgets.properties import gadget
 from gadgets.receivers import receivers_of
+from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
 from gadgets.tensors import (
     References,
@@ -30,6 +31,8 @@ from gadgets.tensors import (
 )
 
 log = logging.getLogger(__name__)
+
+_resident = Resident("coil_sensitivities")
 
 Known = dict[tuple[int, int], Tensor]
 
@@ -61,7 +64,8 @@ def coil_sensitivities(connection: Connection, *, support: float = 0.7) -> None:
             continue
         if isinstance(item, ReconData):
             bits = [references.complete(bit, space) for space, bit in enumerate(item.bits)]
-            item = ReconData([_with_maps(bit, space, known, support, matrix) for space, bit in enumerate(bits)])
+            settings = (known, support, matrix)
+            item = ReconData([_resident(_with_maps, bit, space, *settings) for space, bit in enumerate(bits)])
         connection.send(item)
 
 

@@ -18,6 +18,7 @@ from gadgets.outputs.image_headers import image_headers
 from gadgets.outputs.images import Counter, image_array
 from gadgets.outputs.meta import new_meta
 from gadgets.properties import gadget
+from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
 from gadgets.stream.dtypes import ACQUISITION_HEADER
 from gadgets.stream.headers import header_array
@@ -35,6 +36,8 @@ from gadgets.tensors import (
 )
 
 log = logging.getLogger(__name__)
+
+_resident = Resident("reconstruct")
 
 #: What can be reconstructed as it lies in the buffer: echo planar readouts are on the grid once they are corrected.
 _ON_THE_GRID = ("cartesian", "epi")
@@ -72,7 +75,7 @@ def reconstruct(connection: Connection, *, method: str = "cg_sense", device: str
         for space, bit in enumerate(item.bits):
             complete = references.complete(bit, space)
             if complete.data.data.size:
-                connection.send(worker.images(complete, space))
+                connection.send(_resident(worker.images, complete, space))
 
 
 class _Reconstruction:

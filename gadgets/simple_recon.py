@@ -71,12 +71,15 @@ def root_sum_of_squares(kspace: np.ndarray) -> np.ndarray:
     but the result. One channel at a time stays in the cache.
     """
     axes = [axis for axis in (0, 1, 2) if kspace.shape[1 + axis] > 1]
-    total = np.zeros(kspace.shape[1:], np.float32)
+    total = np.zeros((*kspace.shape[1:], 2), np.float32)
+    work = np.empty(kspace.shape[1:], np.complex64)
     for channel in kspace:
-        image = ifftn(channel, axes=axes, norm="ortho") if axes else channel
-        total += image.real**2
-        total += image.imag**2
-    return np.fft.fftshift(np.sqrt(total), axes)
+        work[...] = channel
+        image = ifftn(work, axes=axes, norm="ortho", overwrite_x=True) if axes else work
+        parts = image.view(np.float32).reshape(total.shape)
+        np.multiply(parts, parts, out=parts)
+        total += parts
+    return np.fft.fftshift(np.sqrt(total[..., 0] + total[..., 1]), axes)
 
 
 def _where(header: Any) -> str:

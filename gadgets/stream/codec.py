@@ -25,7 +25,7 @@ from .primitives import Buffer, Reader, buffer_of
 
 BUFFER_BYTES = 4 << 20
 # Asked for at a time: what fits the processor's cache, so that a block is still there when it is used.
-RECEIVED_BYTES = 1 << 20
+RECEIVED_BYTES = 4 << 20
 POOLED_BUFFERS = 8
 # What sys.getrefcount says of a pooled buffer that nobody views: the pool's reference, and its own argument.
 _UNUSED = 2

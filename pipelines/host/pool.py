@@ -20,8 +20,16 @@ from . import frames
 
 log = logging.getLogger(__name__)
 
-# Gadgets share the cores with each other: the numerics' threads must sleep when they wait, not spin.
-QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+# What a worker's environment adds to ours, unless ours says otherwise.
+ENVIRONMENT = {
+    # Gadgets share the cores with each other: the numerics' threads must sleep when they wait, not spin.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # Buffers of one size come and go, made in one thread and dropped in another. By default glibc returns each to the
+    # system, and fetching fresh pages costs more than filling them; so it is to keep up to 128 MiB.
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+}
 READY_SECONDS = 15.0
 RESTART_SECONDS = 1.0
 EXIT_SECONDS = 5.0
@@ -42,7 +50,7 @@ class Worker:
             # Its own process group: an interrupt typed at the terminal stops the server, which lets scans finish.
             self.process = subprocess.Popen(
                 [*command, json.dumps(dict(settings) | {"name": name})],
-                env=os.environ | QUIET_THREADS,
+                env=ENVIRONMENT | os.environ,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,

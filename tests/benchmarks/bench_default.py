@@ -11,7 +11,7 @@ import statistics
 import numpy as np
 from serving import pipeline_of, server, session, simulated, wire
 
-RUNS = 7
+RUNS = 11
 
 
 def main() -> None:
