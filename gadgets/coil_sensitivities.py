@@ -28,11 +28,12 @@ from gadgets.tensors import (
     reference,
     require_calibration,
     slices,
+    warm_torch,
 )
 
 log = logging.getLogger(__name__)
 
-_resident = Resident("coil_sensitivities")
+_resident = Resident("coil_sensitivities", warm_torch)
 
 Known = dict[tuple[int, int], Tensor]
 

@@ -33,11 +33,12 @@ from gadgets.tensors import (
     slices,
     tensor,
     to_reconstructed,
+    warm_torch,
 )
 
 log = logging.getLogger(__name__)
 
-_resident = Resident("reconstruct")
+_resident = Resident("reconstruct", warm_torch)
 
 #: What can be reconstructed as it lies in the buffer: echo planar readouts are on the grid once they are corrected.
 _ON_THE_GRID = ("cartesian", "epi")

@@ -15,10 +15,14 @@ T = TypeVar("T")
 
 
 class Resident:
-    """Runs one call after the other in a thread that stays as long as the process; made at the first call."""
+    """Runs one call after the other in a thread that stays as long as the process.
 
-    def __init__(self, name: str):
+    `warm` is called in it at once, so that what the thread needs is there before the first scan.
+    """
+
+    def __init__(self, name: str, warm: Callable[[], object]):
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"resident {name}")
+        self._executor.submit(warm)
 
     def __call__(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What `function` returns; what it raises is raised here."""

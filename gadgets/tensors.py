@@ -240,3 +240,8 @@ def _placed(x: Tensor, centres: Sequence[int], matrix: Sequence[int]) -> Tensor:
         here.append(slice(low - shift, high - shift))
     out[(..., *there)] = x[(..., *here)]
     return out
+
+
+def warm_torch() -> None:
+    """Let torch make its helpers for the calling thread: something large enough to be shared among them."""
+    torch.zeros(1 << 18).add_(1)

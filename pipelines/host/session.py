@@ -210,7 +210,7 @@ class Session:
             output.join(0.2)
             if self._gone or self.client.abandoned():
                 chain.stop()
-        if not (self._sent or self.outcome.error):
+        if not (self._sent or self.outcome.error or chain.failure):
             # An end without any word would leave the operator guessing.
             n = self.outcome.acquisitions
             self.text("INFO", f"{self.outcome.pipeline} has ended and sent nothing for {n} acquisitions")
