@@ -100,11 +100,11 @@ class Decoder:
     that the stream cannot be read on.
     """
 
-    def __init__(self, limits: Limits | None = None, *, raw: Container[int] = ()):
+    def __init__(self, limits: Limits | None = None, *, raw: Container[int] = (), buffer_bytes: int = BUFFER_BYTES):
         self.limits = limits or Limits()
         self.raw = raw
         self._pool: list[Array] = []
-        self._storage = self._allocate(BUFFER_BYTES)
+        self._storage = self._allocate(buffer_bytes)
         self._start = self._end = 0
         self._base = 0  # stream offset of the buffer's first byte
         self._need = 2  # bytes from _start that must be there before anything more can be said
@@ -167,7 +167,7 @@ class Decoder:
         self._storage, self._start, self._end = fresh, 0, len(pending)
 
     def _allocate(self, size: int) -> Array:
-        if size > BUFFER_BYTES:
+        if size != BUFFER_BYTES:
             return np.empty(size, np.uint8)
         for i in range(len(self._pool)):
             if sys.getrefcount(self._pool[i]) <= _UNUSED:

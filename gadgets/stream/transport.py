@@ -149,7 +149,8 @@ class MemoryTransport:
 
 def decoded(data: bytes) -> list[Any]:
     """Every item in `data`, which must hold whole messages."""
-    decoder = Decoder()
+    # Its own size: an item must not keep a whole receive buffer alive.
+    decoder = Decoder(buffer_bytes=max(1, len(data)))
     decoder.feed(data)
     items = []
     while (item := decoder.next()) is not None:

@@ -24,11 +24,6 @@ log = logging.getLogger(__name__)
 ENVIRONMENT = {
     # Gadgets share the cores with each other: the numerics' threads must sleep when they wait, not spin.
     "OMP_WAIT_POLICY": "PASSIVE",
-    # Buffers of one size come and go, made in one thread and dropped in another. By default glibc returns each to the
-    # system, and fetching fresh pages costs more than filling them; so it is to keep up to 128 MiB.
-    "MALLOC_ARENA_MAX": "2",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
 }
 READY_SECONDS = 15.0
 RESTART_SECONDS = 1.0
