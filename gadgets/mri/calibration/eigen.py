@@ -30,10 +30,10 @@ def principal_vectors(matrices: Tensor, iterations: int) -> tuple[Tensor, Tensor
     powers = matrices.diagonal(dim1=0, dim2=1).real
     strongest = powers.argmax(dim=-1)
     vectors = matrices.gather(1, strongest.expand(len(matrices), 1, -1)).squeeze(1)
-    vectors, _ = _normalise(vectors)
+    vectors, _ = normalised(vectors)
     values = torch.zeros_like(powers[:, 0])
     for _ in range(iterations):
-        vectors, values = _normalise((matrices * vectors).sum(dim=1))
+        vectors, values = normalised((matrices * vectors).sum(dim=1))
     trace = powers.sum(dim=-1)
     return vectors, torch.where(trace > 0, values / torch.where(trace > 0, trace, 1), 0)
 
@@ -45,7 +45,7 @@ def fix_phase(vectors: Tensor, reference: Tensor) -> Tensor:
     return vectors * torch.where(size > 0, overlap.conj() / torch.where(size > 0, size, 1), 1)
 
 
-def _normalise(vectors: Tensor) -> tuple[Tensor, Tensor]:
+def normalised(vectors: Tensor) -> tuple[Tensor, Tensor]:
     """Unit vectors (coil, point) and their lengths (point,); zero stays zero."""
     length = torch.linalg.vector_norm(vectors, dim=0)
     return vectors / torch.where(length > 0, length, 1), length

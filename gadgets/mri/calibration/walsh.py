@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from gadgets.mri.calibration.eigen import fix_phase, principal_vectors, reference_coil
-
-# Points times coils squared that are worked on at once: 16 MB of complex64.
-_CHUNK = 1 << 21
+from gadgets.mri.calibration.local_covariance import neighbourhoods
 
 
 def walsh(images: Tensor, *, window: int = 5, iterations: int = 6) -> tuple[Tensor, Tensor]:
@@ -36,38 +33,10 @@ def walsh(images: Tensor, *, window: int = 5, iterations: int = 6) -> tuple[Tens
     flat = flat / torch.where(peak > 0, peak, 1)
     csm, dominance = torch.empty_like(flat), torch.empty_like(flat[:, :1].real)
     for index, image in enumerate(flat):
-        _fill(image, reference_coil(image), window, iterations, csm[index], dominance[index, 0])
-    return csm.reshape(images.shape), dominance.reshape(*images.shape[:-4], 1, *images.shape[-3:])
-
-
-def _fill(image: Tensor, reference: Tensor, window: int, iterations: int, csm: Tensor, dominance: Tensor) -> None:
-    """Write maps (coil, z, y, x) and dominance (z, y, x) of one image, in chunks of planes or rows."""
-    n_coils, nz, ny, nx = image.shape
-    half = [window // 2 if length > 1 else 0 for length in (nz, ny, nx)]
-    padded = pad(image, [edge for width in reversed(half) for edge in (width, width)])
-    planes = min(nz, max(1, _CHUNK // (n_coils**2 * ny * nx)))
-    rows = min(ny, max(1, _CHUNK // (n_coils**2 * planes * nx)))
-    for z in range(0, nz, planes):
-        for y in range(0, ny, rows):
-            part = padded[:, z : z + planes + 2 * half[0], y : y + rows + 2 * half[1]]
-            vectors, share = principal_vectors(_local_covariance(part, half), iterations)
-            there = dominance[z : z + planes, y : y + rows]
-            csm[:, z : z + planes, y : y + rows] = fix_phase(vectors, reference).reshape(n_coils, *there.shape)
+        reference = reference_coil(image)
+        for (z, y), covariance, _ in neighbourhoods(image, (window, window, window)):
+            vectors, share = principal_vectors(covariance, iterations)
+            there = dominance[index, 0, z, y]
+            csm[index, :, z, y] = fix_phase(vectors, reference).reshape(-1, *there.shape)
             there[...] = share.reshape(there.shape)
-
-
-def _local_covariance(image: Tensor, half: list[int]) -> Tensor:
-    """Sum of m m^H over the box around each point, (coil, coil, point), of m (coil, z + ., y + ., x + .)."""
-    i, j = torch.tril_indices(len(image), len(image), device=image.device)
-    products = image[i] * image[j].conj()
-    for axis, width in enumerate(half, start=1):
-        length = products.shape[axis] - 2 * width
-        total = products.narrow(axis, 0, length).clone()
-        for shift in range(1, 2 * width + 1):
-            total += products.narrow(axis, shift, length)
-        products = total
-    flat = products.flatten(1)
-    covariance = flat.new_empty((len(image), len(image), flat.shape[1]))
-    covariance[j, i] = flat.conj()
-    covariance[i, j] = flat
-    return covariance
+    return csm.reshape(images.shape), dominance.reshape(*images.shape[:-4], 1, *images.shape[-3:])
