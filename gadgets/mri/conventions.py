@@ -29,6 +29,9 @@ Sensitivities
     Maps `csm` are (*other, coil, z, y, x) with sum_coil |csm|^2 = 1 inside the support of the object and 0 outside of
     it. The phase that maps and image share is not observable; functions that make maps state their choice.
 
+    Several sets of maps, for a field of view onto which the object folds, are one after the other along the axis of the
+    coils: (*other, set * coil, z, y, x), the first set first. Their images are (*other, set, z, y, x).
+
 Units
     Lengths in mm, times in microseconds as in scan headers, angles in radians, k-space in cycles per field of view.
     Intensities are as the receiver gave them; methods scale linearly with their input.

@@ -101,12 +101,28 @@ class KSpace:
                 f"of shape {tuple(self.trajectory.shape)}"
             )
 
-    def require_maps(self, csm: Tensor) -> None:
-        """Raise ValueError unless csm (*other, coil, z, y, x) has these coils and this matrix; axes of 1 broadcast."""
+    def sets_of_maps(self, csm: Tensor) -> int:
+        """How many sets csm (*other, set * coil, z, y, x) holds; axes of 1 in `other` broadcast.
+
+        Raises ValueError unless it has a multiple of these coils, and this matrix.
+        """
         given, expected = tuple(csm.shape), tuple(self.data.shape)
-        fits = len(given) == len(expected) and given[-4:] == expected[-4:]
-        if not fits or any(g not in (1, e) for g, e in zip(given, expected, strict=True)):
-            raise ValueError(f"csm has shape {given}, k-space has shape {expected}: coils and matrix must be the same")
+        fits = len(given) == len(expected) and given[-3:] == expected[-3:]
+        if not fits or any(g not in (1, e) for g, e in zip(given[:-4], expected[:-4], strict=True)):
+            raise self._other_maps(given)
+        sets, rest = divmod(given[-4], self.n_coils)
+        if sets < 1 or rest:
+            raise self._other_maps(given)
+        return sets
+
+    def require_maps(self, csm: Tensor) -> None:
+        """Raise ValueError unless csm (*other, coil, z, y, x) is one set of maps of these coils and this matrix."""
+        if self.sets_of_maps(csm) != 1:
+            raise self._other_maps(tuple(csm.shape))
+
+    def _other_maps(self, given: tuple[int, ...]) -> ValueError:
+        expected = tuple(self.data.shape)
+        return ValueError(f"csm has shape {given}, k-space has shape {expected}: coils and matrix must be the same")
 
 
 def _require_data(data: Tensor) -> None:

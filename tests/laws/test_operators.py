@@ -22,10 +22,11 @@ from gadgets.mri.operators.wavelet import WaveletOp
 
 MATRIX = (3, 4, 5)
 IMAGE, COILS = (2, 1, *MATRIX), (2, 3, *MATRIX)
+SETS = (2, 2, *MATRIX)
 
 
-def csm():
-    return torch.randn(COILS, dtype=torch.complex128)
+def csm(sets=1):
+    return torch.randn(2, sets * 3, *MATRIX, dtype=torch.complex128)
 
 
 def mask():
@@ -49,6 +50,8 @@ VARIANTS = {
     "periodic differences": (lambda: FiniteDifferenceOp((-2, -1), periodic=True), IMAGE, (2, *IMAGE)),
     "a kernel larger than its places": (lambda: HankelOp(MATRIX, MATRIX), COILS, (2, 1, 3 * 60)),
     "real subspace": (lambda: SubspaceOp(torch.randn(4, 2, dtype=torch.float64)), COILS, (4, *COILS[1:])),
+    "two sets of maps": (lambda: SensitivityOp(csm(2), 2), SETS, COILS),
+    "encoding with two sets": (lambda: EncodingOp(csm(2), mask(), 2), SETS, COILS),
     "haar": (lambda: WaveletOp((-3, -1), wavelet="haar"), COILS, COILS),
 }
 ALGEBRA = {

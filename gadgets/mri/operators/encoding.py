@@ -13,15 +13,17 @@ from gadgets.mri.operators.sensitivity import SensitivityOp
 
 
 class EncodingOp(LinearOperator):
-    """P F S: image (*other, 1, z, y, x) to sampled Cartesian k-space (*other, coil, k2, k1, k0).
+    """P F S: image (*other, set, z, y, x) to sampled Cartesian k-space (*other, coil, k2, k1, k0).
 
-    csm: (*other, coil, z, y, x); mask: (*other, 1, k2, k1, k0) bool. Axes of length 1 in `other` broadcast.
+    csm: (*other, set * coil, z, y, x), as for SensitivityOp; mask: (*other, 1, k2, k1, k0) bool. Axes of length 1 in
+    `other` broadcast.
     Pruessmann et al., MRM 2001;46:638. doi:10.1002/mrm.1241
     """
 
-    def __init__(self, csm: Tensor, mask: Tensor) -> None:
-        self._csm, self._mask = csm, mask
-        self._operator = SamplingOp(mask) @ FourierOp() @ SensitivityOp(csm)
+    def __init__(self, csm: Tensor, mask: Tensor, sets: int = 1) -> None:
+        self.sets = sets
+        self._sensitivity, self._mask = SensitivityOp(csm, sets), mask
+        self._operator = SamplingOp(mask) @ FourierOp() @ self._sensitivity
 
     def forward(self, x: Tensor) -> Tensor:
         """P F S x."""
@@ -34,13 +36,13 @@ class EncodingOp(LinearOperator):
     @property
     def gram(self) -> LinearOperator:
         """S^H F^H P F S, without shifts and without transforms along axes that are fully sampled."""
-        return _EncodingGram(self._csm, self._mask)
+        return _EncodingGram(self._sensitivity, self._mask)
 
     @property
     def bound(self) -> Tensor:
-        """What ||P F S||^2 is at most, per volume (*other, 1, 1, 1, 1): max sum_coil |csm|^2, or 1 without any maps."""
-        energy = self._csm.abs().square().sum(dim=-4, keepdim=True).amax(dim=(-3, -2, -1), keepdim=True)
-        return torch.where(energy > 0, energy, 1)
+        """What ||P F S||^2 is at most, per volume (*other, 1, 1, 1, 1): that of S, or 1 without any maps."""
+        bound = self._sensitivity.bound
+        return torch.where(bound > 0, bound, 1)
 
 
 class _EncodingGram(LinearOperator):
@@ -51,8 +53,8 @@ class _EncodingGram(LinearOperator):
     k-space are done to the mask, once.
     """
 
-    def __init__(self, csm: Tensor, mask: Tensor) -> None:
-        self._sensitivity = SensitivityOp(csm)
+    def __init__(self, sensitivity: SensitivityOp, mask: Tensor) -> None:
+        self._sensitivity = sensitivity
         axes = (-3, -2, -1)
         self._axes = tuple(axis for axis in axes if bool((mask != mask.narrow(axis, 0, 1)).any()))
         self._mask = torch.fft.ifftshift(mask, axes) if self._axes else mask
@@ -70,10 +72,9 @@ class _EncodingGram(LinearOperator):
 
 
 def encoding(kspace: KSpace, csm: Tensor) -> EncodingOp:
-    """The operator that took `kspace`, given maps (*other, coil, z, y, x).
+    """The operator that took `kspace`, given one set of maps or several (*other, set * coil, z, y, x).
 
     Raises ValueError for k-space with a trajectory, and for maps of other coils or of another matrix.
     """
     kspace.require_cartesian("encoding")
-    kspace.require_maps(csm)
-    return EncodingOp(csm, kspace.mask)
+    return EncodingOp(csm, kspace.mask, kspace.sets_of_maps(csm))
