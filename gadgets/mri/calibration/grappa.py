@@ -12,21 +12,32 @@ from gadgets.mri.calibration.sampling import Lattice
 
 
 def grappa_kernels(
-    block: Tensor, steps: tuple[int, int], *, lines: int = 4, samples: int = 5, damping: float = 1e-3
+    block: Tensor,
+    steps: tuple[int, int],
+    *,
+    lines: int = 4,
+    samples: int = 5,
+    neighbours: int = 3,
+    damping: float = 1e-3,
+    fit_lattice: bool = False,
 ) -> Tensor:
     """Weights (step k2, step k1, coil, coil, d2, d1, d0) from fully sampled data (coil, k2, k1, k0).
 
     min_w sum_k sum_c |s_c(k + t) - sum_{j,d} w_tc,jd s_j(k + d step)|^2 + damping * energy ||w||^2
 
     for each offset t = (t2, t1) from a line k of the lattice to a line between it and the next, 0 <= t < step, over all
-    places k of the block at once. Sources are `lines` lines of the lattice per accelerated axis (3 neighbours along an
-    axis that is not accelerated), of which the last half lies behind k, and `samples` points of the readout around it.
-    `energy` is the mean energy of a source over all places; in single precision, `damping` below 1e-5 is lost. Weights
-    for t = 0, which nothing is made with, are 0.
+    places k of the block at once. Sources are `lines` lines of the lattice per accelerated axis (`neighbours` along an
+    axis that is not accelerated; 1 where it has length 1), of which the last half lies behind k, and `samples` points
+    of the readout around it: d = 0 has the index (width - 1) // 2. `energy` is the mean energy of a source over all
+    places; in single precision, `damping` below 1e-5 is lost.
+
+    Weights for t = 0 copy the line of the lattice, or with `fit_lattice` are fitted as the others are: what is damped
+    in the lines between is then damped in those of the lattice too.
 
     Raises ValueError where the block is too small for kernels of that size.
+    Griswold et al., MRM 2002;47:1202. doi:10.1002/mrm.10171
     """
-    size, left = _shape(block, steps, lines, samples)
+    size, left = _shape(block, steps, lines, samples, neighbours)
     spread = (*steps, 1)
     windows = [(width - 1) * step + 1 for width, step in zip(size, spread, strict=True)]
     for name, window, length in zip(("k2", "k1", "k0"), windows, block.shape[1:], strict=True):
@@ -49,15 +60,17 @@ def grappa_kernels(
     gram.diagonal().add_(torch.where(energy > 0, damping * energy, 1))
     weights = torch.linalg.solve(gram, cross).mH.to(block.dtype)
     weights = weights.reshape(*steps, len(block), len(block), *size)
-    weights[0, 0] = 0
+    if not fit_lattice:
+        weights[0, 0] = 0
+        weights[0, 0, ..., left[0], left[1], left[2]] = torch.eye(len(block), dtype=block.dtype, device=block.device)
     return weights
 
 
 def grappa_fill(data: Tensor, kernels: Tensor, lattice: Lattice) -> Tensor:
-    """K-space (coil, k2, k1, k0) with the lines between those of the lattice made by `kernels`.
+    """K-space (coil, k2, k1, k0) with the lines of the lattice and those between made by `kernels`.
 
     Beyond the last line of the lattice, lines are made up to the next one there would be; what is further away stays
-    zero, and so does the part of k0 that no readout covers. On the lattice itself the result is zero.
+    zero, and so does the part of k0 that no readout covers. Sources beyond the border of k-space are zero.
     """
     steps, n_coils, size = lattice.steps, kernels.shape[2], kernels.shape[4:]
     rows, columns = (
@@ -87,10 +100,17 @@ def grappa_fill(data: Tensor, kernels: Tensor, lattice: Lattice) -> Tensor:
     return out
 
 
-def _shape(block: Tensor, steps: Sequence[int], lines: int, samples: int) -> tuple[list[int], list[int]]:
+def _shape(
+    block: Tensor, steps: Sequence[int], lines: int, samples: int, neighbours: int
+) -> tuple[list[int], list[int]]:
     """Points of the kernel per axis, and how many of them come before its place."""
-    if lines < 2 or samples < 1:
-        raise ValueError(f"kernels have {lines} lines and {samples} samples, expected at least 2 lines and 1 sample")
-    size = [lines if step > 1 else min(3, length) for step, length in zip(steps, block.shape[1:3], strict=True)]
+    if lines < 2 or samples < 1 or neighbours < 1:
+        raise ValueError(
+            f"kernels have {lines} lines, {samples} samples and {neighbours} neighbours, "
+            "expected at least 2 lines, 1 sample and 1 neighbour"
+        )
+    size = [
+        lines if step > 1 else min(neighbours, length) for step, length in zip(steps, block.shape[1:3], strict=True)
+    ]
     size.append(min(samples, block.shape[3]))
     return size, [(width - 1) // 2 for width in size]
