@@ -49,6 +49,11 @@ class SensitivityOp(LinearOperator):
         rows = [sum((a.conj() * b).sum(dim=-4, keepdim=True).abs() for b in self._maps) for a in self._maps]
         return torch.stack(rows).amax(dim=0).amax(dim=(-3, -2, -1), keepdim=True)
 
+    def split(self, coils: int) -> list[SensitivityOp]:
+        """Operators of at most so many coils each, in order; S^H M S is the sum of theirs where M mixes no coils."""
+        parts = self.csm.unflatten(-4, (self.sets, -1)).split(coils, dim=-4)
+        return [SensitivityOp(part.flatten(-5, -4), self.sets) for part in parts]
+
     def _require(self, name: str, given: Tensor, channels: int) -> None:
         """Refuse what has not `channels` and the matrix of the maps."""
         matrix = tuple(self.csm.shape[-3:])

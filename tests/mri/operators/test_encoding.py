@@ -29,6 +29,17 @@ def test_is_what_the_scanner_does_and_its_gram_is_its_own(undersampled):
     torch.testing.assert_close(operator.gram(x), operator.H(operator(x)))
 
 
+@pytest.mark.parametrize("undersampled", [(slice(None),) * 4, LINES, PLANES, POINTS])
+@pytest.mark.parametrize("sets", [1, 2])
+@pytest.mark.parametrize("cache", [0, 2**13, 2**30])
+def test_the_gram_is_the_same_however_many_coils_are_taken_at_a_time(monkeypatch, undersampled, sets, cache):
+    monkeypatch.setattr("gadgets.mri.operators.encoding._CACHE", cache)
+    kspace, csm = scan(undersampled, sets=sets)
+    x = torch.randn(2, sets, *kspace.matrix, dtype=torch.complex128)
+    operator = encoding(kspace, csm)
+    torch.testing.assert_close(operator.gram(x), operator.H(operator(x)))
+
+
 def test_the_coils_see_the_sum_over_the_sets():
     kspace, csm = scan(LINES, sets=2)
     x = torch.randn(2, 2, *kspace.matrix, dtype=torch.complex128)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gadgets.mri.solvers.cg import cg
 
@@ -59,3 +60,21 @@ def test_gradients_pass_through():
     x.abs().square().sum().backward()
     exact = torch.linalg.solve(g.mH, 2 * x.detach())
     torch.testing.assert_close(b.grad, exact, rtol=1e-4, atol=1e-4 * float(exact.abs().max()))
+
+
+class ReadsBack(TorchDispatchMode):
+    """Counts how often a number is read from a tensor: on a GPU, each of them waits for all that was asked for."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("tolerance", "expected"), [(0.0, 0), (1e-9, 4)])
+def test_nothing_is_read_back_but_for_a_tolerance(tolerance, expected):
+    g, b = systems()
+    with ReadsBack() as reads:
+        cg(apply(g), b, iterations=4, tolerance=tolerance, batch_dims=(0,))
+    assert reads.count == expected
