@@ -17,6 +17,7 @@ class KSpace:
     trajectory: None for Cartesian data, else (*other, 3, k2, k1, k0) real, components (z, y, x), cycles per field of
         view; axes of length 1 broadcast.
     dcf: None, or density compensation (*other, 1, k2, k1, k0) real; axes of length 1 broadcast.
+    grid: with a trajectory, the matrix (z, y, x) of the image; None for Cartesian data, which have the image's.
 
     Raises TypeError for a wrong dtype and ValueError for a wrong shape, each naming what was given and expected.
     """
@@ -25,6 +26,7 @@ class KSpace:
     mask: Tensor
     trajectory: Tensor | None = None
     dcf: Tensor | None = None
+    grid: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         _require_data(self.data)
@@ -35,6 +37,11 @@ class KSpace:
             self._require_shape("trajectory", self.trajectory, 3)
         if self.dcf is not None:
             self._require_shape("dcf", self.dcf, 1)
+        if (self.trajectory is None) != (self.grid is None):
+            raise ValueError(
+                "k-space has a trajectory and the grid of its image, or neither: "
+                f"grid is {self.grid}, trajectory {'is None' if self.trajectory is None else 'is given'}"
+            )
 
     def _require_shape(self, name: str, tensor: Tensor, components: int) -> None:
         """Refuse a tensor that does not broadcast against data with `components` in place of the coils."""
@@ -70,8 +77,13 @@ class KSpace:
         return k2, k1, k0
 
     @property
+    def image_matrix(self) -> tuple[int, int, int]:
+        """(z, y, x) of the image."""
+        return self.grid if self.grid is not None else self.matrix
+
+    @property
     def acceleration(self) -> float:
-        """Points of the grid per acquired sample, over all slices; infinite when nothing was acquired."""
+        """Places of k-space per acquired sample, over all slices; infinite when nothing was acquired."""
         acquired = self.mask.sum().item()
         return self.mask.numel() / acquired if acquired else float("inf")
 
@@ -82,6 +94,7 @@ class KSpace:
             mask=self.mask.to(device),
             trajectory=None if self.trajectory is None else self.trajectory.to(device),
             dcf=None if self.dcf is None else self.dcf.to(device),
+            grid=self.grid,
         )
 
     def require_finite(self) -> None:
@@ -101,12 +114,20 @@ class KSpace:
                 f"of shape {tuple(self.trajectory.shape)}"
             )
 
+    def require_trajectory(self, method: str) -> None:
+        """Raise ValueError if the samples lie on the grid; `method` is named in the message."""
+        if self.trajectory is None:
+            raise ValueError(
+                f"{method} reconstructs k-space along a trajectory, but this k-space of shape {tuple(self.data.shape)} "
+                "is Cartesian"
+            )
+
     def sets_of_maps(self, csm: Tensor) -> int:
         """How many sets csm (*other, set * coil, z, y, x) holds; axes of 1 in `other` broadcast.
 
-        Raises ValueError unless it has a multiple of these coils, and this matrix.
+        Raises ValueError unless it has a multiple of these coils, and the matrix of the image.
         """
-        given, expected = tuple(csm.shape), tuple(self.data.shape)
+        given, expected = tuple(csm.shape), self._coil_images
         fits = len(given) == len(expected) and given[-3:] == expected[-3:]
         if not fits or any(g not in (1, e) for g, e in zip(given[:-4], expected[:-4], strict=True)):
             raise self._other_maps(given)
@@ -116,13 +137,17 @@ class KSpace:
         return sets
 
     def require_maps(self, csm: Tensor) -> None:
-        """Raise ValueError unless csm (*other, coil, z, y, x) is one set of maps of these coils and this matrix."""
+        """Raise ValueError unless csm (*other, coil, z, y, x) is one set of maps, of these coils and this image."""
         if self.sets_of_maps(csm) != 1:
             raise self._other_maps(tuple(csm.shape))
 
+    @property
+    def _coil_images(self) -> tuple[int, ...]:
+        return (*self.other, self.n_coils, *self.image_matrix)
+
     def _other_maps(self, given: tuple[int, ...]) -> ValueError:
-        expected = tuple(self.data.shape)
-        return ValueError(f"csm has shape {given}, k-space has shape {expected}: coils and matrix must be the same")
+        what = "k-space has shape" if self.grid is None else "the images of the coils have shape"
+        return ValueError(f"csm has shape {given}, {what} {self._coil_images}: coils and matrix must be the same")
 
 
 def _require_data(data: Tensor) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import gadgets.mri.operators
+from gadgets.mri.fft import fft
 from gadgets.mri.operators.coil_mixing import CoilMixingOp
 from gadgets.mri.operators.encoding import EncodingOp
 from gadgets.mri.operators.finite_difference import FiniteDifferenceOp
@@ -15,14 +16,19 @@ from gadgets.mri.operators.fourier import FourierOp
 from gadgets.mri.operators.hankel import HankelOp
 from gadgets.mri.operators.identity import IdentityOp
 from gadgets.mri.operators.linear_operator import LinearOperator
+from gadgets.mri.operators.non_uniform_encoding import NonUniformEncodingOp
+from gadgets.mri.operators.non_uniform_fourier import NonUniformFourierOp
 from gadgets.mri.operators.sampling import SamplingOp
 from gadgets.mri.operators.sensitivity import SensitivityOp
 from gadgets.mri.operators.subspace import SubspaceOp
+from gadgets.mri.operators.toeplitz import ToeplitzOp
 from gadgets.mri.operators.wavelet import WaveletOp
 
 MATRIX = (3, 4, 5)
 IMAGE, COILS = (2, 1, *MATRIX), (2, 3, *MATRIX)
 SETS = (2, 2, *MATRIX)
+
+SAMPLES = (2, 3, 2, 5, 4)
 
 
 def csm(sets=1):
@@ -33,6 +39,21 @@ def mask():
     return torch.rand(2, 1, *MATRIX) > 0.5
 
 
+def places(*other):
+    """A trajectory of 2 x 5 x 4 samples."""
+    return (torch.rand(*other, 3, 2, 5, 4, dtype=torch.float64) - 0.5) * torch.tensor(MATRIX)[:, None, None, None]
+
+
+def plane():
+    return torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64)[:, None, None, None]
+
+
+def spread():
+    """A point spread function: the energy of some numbers in space has a transform that is Hermitian."""
+    double = [2 * length for length in MATRIX]
+    return fft(torch.rand(2, 1, *double, dtype=torch.float64).to(torch.complex128), (-3, -2, -1))
+
+
 # Each operator with the shapes of its domain and range.
 EXAMPLES = {
     CoilMixingOp: (lambda: CoilMixingOp(torch.randn(2, 3, 3, *MATRIX, dtype=torch.complex128)), COILS, COILS),
@@ -41,9 +62,16 @@ EXAMPLES = {
     FourierOp: (FourierOp, COILS, COILS),
     HankelOp: (lambda: HankelOp(MATRIX, (2, 3, 3)), COILS, (2, 2 * 2 * 3, 3 * 2 * 3 * 3)),
     IdentityOp: (IdentityOp, IMAGE, IMAGE),
+    NonUniformEncodingOp: (
+        lambda: NonUniformEncodingOp(csm(), torch.rand(2, 1, 2, 5, 1) > 0.5, places(1)),
+        IMAGE,
+        SAMPLES,
+    ),
+    NonUniformFourierOp: (lambda: NonUniformFourierOp(places(2), MATRIX), COILS, SAMPLES),
     SamplingOp: (lambda: SamplingOp(mask()), COILS, COILS),
     SensitivityOp: (lambda: SensitivityOp(csm()), IMAGE, COILS),
     SubspaceOp: (lambda: SubspaceOp(torch.randn(7, 2, dtype=torch.complex128)), COILS, (7, *COILS[1:])),
+    ToeplitzOp: (lambda: ToeplitzOp(spread(), MATRIX), COILS, COILS),
     WaveletOp: (lambda: WaveletOp(levels=2, shift=(1, -2, 3)), IMAGE, IMAGE),
 }
 VARIANTS = {
@@ -52,6 +80,18 @@ VARIANTS = {
     "real subspace": (lambda: SubspaceOp(torch.randn(4, 2, dtype=torch.float64)), COILS, (4, *COILS[1:])),
     "two sets of maps": (lambda: SensitivityOp(csm(2), 2), SETS, COILS),
     "encoding with two sets": (lambda: EncodingOp(csm(2), mask(), 2), SETS, COILS),
+    "one trajectory for all": (lambda: NonUniformFourierOp(places(), MATRIX), COILS, SAMPLES),
+    "one plane": (lambda: NonUniformFourierOp(places() * plane(), (1, 4, 5)), (2, 3, 1, 4, 5), SAMPLES),
+    "weighted convolution": (
+        lambda: NonUniformFourierOp(places(2), MATRIX).weighted_gram(torch.rand(5, 4, dtype=torch.float64)),
+        COILS,
+        COILS,
+    ),
+    "two sets along a trajectory": (
+        lambda: NonUniformEncodingOp(csm(2), torch.rand(2, 1, 2, 5, 4) > 0.5, places(2), 2),
+        SETS,
+        SAMPLES,
+    ),
     "haar": (lambda: WaveletOp((-3, -1), wavelet="haar"), COILS, COILS),
 }
 ALGEBRA = {

@@ -28,7 +28,32 @@ def test_masks_and_trajectories_broadcast():
         mask=torch.ones(1, 1, 1, 4, 1, dtype=torch.bool),
         trajectory=torch.zeros(1, 3, 1, 4, 5),
         dcf=torch.ones(1, 1, 1, 4, 5),
+        grid=(1, 6, 7),
     )
+
+
+def test_along_a_trajectory_the_image_has_a_matrix_of_its_own():
+    samples = data(2, 3, 1, 4, 5)
+    mask, trajectory = torch.ones(1, 1, 1, 1, 1, dtype=torch.bool), torch.zeros(1, 3, 1, 4, 5)
+    kspace = KSpace(data=samples, mask=mask, trajectory=trajectory, grid=(1, 6, 7))
+    assert (kspace.matrix, kspace.image_matrix) == ((1, 4, 5), (1, 6, 7))
+    assert KSpace.from_data(samples).image_matrix == (1, 4, 5)
+    assert kspace.to("cpu").image_matrix == (1, 6, 7)
+    kspace.require_maps(data(2, 3, 1, 6, 7))
+    with pytest.raises(ValueError, match=r"the images of the coils have shape \(2, 3, 1, 6, 7\)"):
+        kspace.require_maps(samples)
+    for places, grid in ((None, (1, 6, 7)), (trajectory, None)):
+        with pytest.raises(ValueError, match="a trajectory and the grid of its image, or neither"):
+            KSpace(data=samples, mask=mask, trajectory=places, grid=grid)
+
+
+def test_each_refuses_the_other_kind():
+    samples, mask = data(3, 1, 4, 5), torch.ones(1, 1, 4, 5, dtype=torch.bool)
+    along = KSpace(data=samples, mask=mask, trajectory=torch.zeros(3, 1, 4, 5), grid=(1, 6, 7))
+    with pytest.raises(ValueError, match=r"rss reconstructs Cartesian .* trajectory of shape \(3, 1, 4, 5\)"):
+        along.require_cartesian("rss")
+    with pytest.raises(ValueError, match=r"gridding reconstructs .* along a trajectory, .* \(3, 1, 4, 5\) is Cart"):
+        KSpace(data=samples, mask=mask).require_trajectory("gridding")
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 5), (3, 1, 4, 5), (1, 1, 4, 4), (1, 1, 1, 4, 5)])

@@ -11,6 +11,7 @@ from torch import Tensor
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.fourier import FourierOp
 from gadgets.mri.operators.linear_operator import LinearOperator
+from gadgets.mri.operators.non_uniform_encoding import NonUniformEncodingOp
 from gadgets.mri.operators.sampling import SamplingOp
 from gadgets.mri.operators.sensitivity import SensitivityOp
 
@@ -89,10 +90,12 @@ class _EncodingGram(LinearOperator):
         return self.forward(y)
 
 
-def encoding(kspace: KSpace, csm: Tensor) -> EncodingOp:
+def encoding(kspace: KSpace, csm: Tensor) -> EncodingOp | NonUniformEncodingOp:
     """The operator that took `kspace`, given one set of maps or several (*other, set * coil, z, y, x).
 
-    Raises ValueError for k-space with a trajectory, and for maps of other coils or of another matrix.
+    Raises ValueError for maps of other coils or of another matrix than the image's.
     """
-    kspace.require_cartesian("encoding")
-    return EncodingOp(csm, kspace.mask, kspace.sets_of_maps(csm))
+    sets = kspace.sets_of_maps(csm)
+    if kspace.trajectory is None:
+        return EncodingOp(csm, kspace.mask, sets)
+    return NonUniformEncodingOp(csm, kspace.mask, kspace.trajectory, sets)
