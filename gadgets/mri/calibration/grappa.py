@@ -15,6 +15,7 @@ def grappa_kernels(
     block: Tensor,
     steps: tuple[int, int],
     *,
+    shift: int = 0,
     lines: int = 4,
     samples: int = 5,
     neighbours: int = 3,
@@ -23,13 +24,14 @@ def grappa_kernels(
 ) -> Tensor:
     """Weights (step k2, step k1, coil, coil, d2, d1, d0) from fully sampled data (coil, k2, k1, k0).
 
-    min_w sum_k sum_c |s_c(k + t) - sum_{j,d} w_tc,jd s_j(k + d step)|^2 + damping * energy ||w||^2
+    min_w sum_k sum_c |s_c(k + t) - sum_{j,d} w_tc,jd s_j(k + D d)|^2 + damping * energy ||w||^2
 
     for each offset t = (t2, t1) from a line k of the lattice to a line between it and the next, 0 <= t < step, over all
-    places k of the block at once. Sources are `lines` lines of the lattice per accelerated axis (`neighbours` along an
-    axis that is not accelerated; 1 where it has length 1), of which the last half lies behind k, and `samples` points
-    of the readout around it: d = 0 has the index (width - 1) // 2. `energy` is the mean energy of a source over all
-    places; in single precision, `damping` below 1e-5 is lost.
+    places k of the block at once. D d = (step2 d2 + shift d1, step1 d1, d0), see `Lattice`. Sources are `lines` lines
+    of the lattice per accelerated axis (`neighbours` along an axis that is not accelerated; 1 where it has length 1),
+    of which the last half lies behind k, and `samples` points of the readout around it: d = 0 has the index
+    (width - 1) // 2. `energy` is the mean energy of a source over all places; in single precision, `damping` below 1e-5
+    is lost.
 
     Weights for t = 0 copy the line of the lattice, or with `fit_lattice` are fitted as the others are: what is damped
     in the lines between is then damped in those of the lattice too.
@@ -38,8 +40,9 @@ def grappa_kernels(
     Griswold et al., MRM 2002;47:1202. doi:10.1002/mrm.10171
     """
     size, left = _shape(block, steps, lines, samples, neighbours)
-    spread = (*steps, 1)
-    windows = [(width - 1) * step + 1 for width, step in zip(size, spread, strict=True)]
+    rows = [[(d2 - left[0]) * steps[0] + (d1 - left[1]) * shift for d1 in range(size[1])] for d2 in range(size[0])]
+    before, behind = -min(map(min, rows)), max(map(max, rows))
+    windows = before + behind + 1, (size[1] - 1) * steps[1] + 1, size[2]
     for name, window, length in zip(("k2", "k1", "k0"), windows, block.shape[1:], strict=True):
         if length < window:
             points = "x".join(map(str, size))
@@ -51,8 +54,10 @@ def grappa_kernels(
     for axis, window in enumerate(windows, start=1):
         patches = patches.unfold(axis, window, 1)
     # (coil, place k2, k1, k0, window k2, k1, k0)
-    sources = patches[..., :: spread[0], :: spread[1], :].permute(0, 4, 5, 6, 1, 2, 3).flatten(4).flatten(0, 3)
-    corner = patches[..., left[0] * steps[0] :, left[1] * steps[1] :, left[2]]
+    at2 = torch.tensor(rows, device=block.device) + before
+    at1 = torch.arange(size[1], device=block.device) * steps[1]
+    sources = patches[..., at2, at1, :].permute(0, 4, 5, 6, 1, 2, 3).flatten(4).flatten(0, 3)
+    corner = patches[..., before:, left[1] * steps[1] :, left[2]]
     targets = corner[..., : steps[0], : steps[1]].permute(4, 5, 0, 1, 2, 3).flatten(3).flatten(0, 2)
     gram = (sources @ sources.mH).to(torch.complex128)
     cross = (sources @ targets.mH).to(torch.complex128)
@@ -73,31 +78,42 @@ def grappa_fill(data: Tensor, kernels: Tensor, lattice: Lattice) -> Tensor:
     zero, and so does the part of k0 that no readout covers. Sources beyond the border of k-space are zero.
     """
     steps, n_coils, size = lattice.steps, kernels.shape[2], kernels.shape[4:]
-    rows, columns = (
-        slice(first, part.stop, step)
-        for first, part, step in zip(lattice.first, lattice.extent, lattice.steps, strict=True)
-    )
-    known = data[:, rows, columns, lattice.readout]
-    # One place more before the first: along accelerated axes lines may lie ahead of the lattice.
-    ahead = [int(step > 1) for step in steps] + [0]
-    margins = []
-    for width, more in zip(reversed(size), reversed(ahead), strict=True):
-        before = (width - 1) // 2
-        margins += [before + more, width - 1 - before]
+    k2, k1 = _places(lattice, data.device)
+    rows, columns = k2[..., 0, 0], k1[..., 0, 0]
+    inside = (rows >= 0) & (rows < data.shape[1]) & (columns >= 0) & (columns < data.shape[2])
+    known = data[:, rows.clamp(0, data.shape[1] - 1), columns.clamp(0, data.shape[2] - 1), lattice.readout]
+    known = known * inside[:, :, None]
+    margins = [edge for width in reversed(size) for edge in ((width - 1) // 2, width - 1 - (width - 1) // 2)]
     made = conv3d(pad(known, margins)[None], kernels.flatten(0, 2))[0]
-    places = made.shape[1:]
-    made = made.reshape(*steps, n_coils, *places).permute(2, 3, 0, 4, 1, 5)
-    made = made.reshape(n_coils, places[0] * steps[0], places[1] * steps[1], places[2])
+    made = made.reshape(*steps, n_coils, *made.shape[1:]).permute(3, 4, 0, 1, 2, 5)
+    k2, k1 = k2.broadcast_to(made.shape[:4]), k1.broadcast_to(made.shape[:4])
+    wanted = torch.ones_like(k2, dtype=torch.bool)
+    for k, part, step, length in zip((k2, k1), lattice.extent, steps, data.shape[1:3], strict=True):
+        wanted &= (k >= max(0, part.start - step + 1)) & (k < min(length, part.stop + step - 1))
     out = torch.zeros_like(data)
-    here, there = [], []
-    for first, more, step, length, full in zip(
-        lattice.first, ahead[:2], steps, made.shape[1:3], data.shape[1:3], strict=True
-    ):
-        start = first - more * step
-        there.append(slice(max(0, start), min(full, start + length)))
-        here.append(slice(there[-1].start - start, there[-1].stop - start))
-    out[:, there[0], there[1], lattice.readout] = made[:, here[0], here[1]]
+    out[:, k2[wanted], k1[wanted], lattice.readout] = made[wanted].movedim(1, 0)
     return out
+
+
+def _places(lattice: Lattice, device: torch.device) -> tuple[Tensor, Tensor]:
+    """k2 (n, m, step k2, 1) and k1 (1, m, 1, step k1) of what is made from each line (n, m) of the lattice.
+
+    n and m run over all lines that touch the extent of the lattice, some of which may lie outside of k-space, and over
+    one more ahead: along accelerated axes, lines may be missing before the first.
+    """
+    (step2, step1), (first2, first1), (extent2, extent1) = lattice.steps, lattice.first, lattice.extent
+    columns = range(-int(step1 > 1), _ceil(extent1.stop - first1, step1))
+    moved = [first2 + lattice.shift * m for m in (columns[0], columns[-1])]
+    rows = range(_ceil(extent2.start - max(moved), step2) - int(step2 > 1), _ceil(extent2.stop - min(moved), step2))
+    n, m, t2, t1 = (
+        torch.arange(part.start, part.stop, device=device) for part in (rows, columns, range(step2), range(step1))
+    )
+    k2 = first2 + lattice.shift * m[:, None, None] + step2 * n[:, None, None, None] + t2[:, None]
+    return k2, (first1 + step1 * m[:, None, None] + t1)[None]
+
+
+def _ceil(length: int, step: int) -> int:
+    return -(-length // step)
 
 
 def _shape(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import cmath
+from fractions import Fraction
+from math import floor
 
 import torch
 from torch import Tensor
 
+from gadgets.mri.calibration.sampling import Lattice
 
-def grappa_unmixing(kernels: Tensor, csm: Tensor) -> Tensor:
+# Sensitivities that are worked on at once, of all points that fold onto each other: 128 MB of complex128.
+_CHUNK = 1 << 23
+
+# A point whose sensitivities, given the others', have less than this share of their energy is one with them: its noise
+# would be amplified a thousandfold.
+_INDEPENDENT = 1e-6
+
+
+def grappa_unmixing(kernels: Tensor, csm: Tensor, *, shift: int = 0) -> Tensor:
     """Unmixing coefficients u (*other, coil, z, y, x) of GRAPPA with combination, from its kernels and maps.
 
     kernels: (*other, step k2, step k1, coil made, coil, d2, d1, d0), see `grappa_kernels`. csm: (*other, coil made, z,
     y, x); axes of 1 in `other` broadcast. With z the k-space of the lattice, zero elsewhere,
 
         image(r) = sum_j u_j(r) (F^H z)_j(r),  u_j(r) = sum_c conj(csm_c(r)) H_cj(r),
-        H_cj(r) = sum_{t,d} w_tc,jd exp(-2 pi i (d step - t) r / N).
+        H_cj(r) = sum_{t,d} w_tc,jd exp(-2 pi i (D d - t) r / N).
 
     This is `grappa_fill` and the combination of its coil images in one, whatever the first line of the lattice is. The
     difference is at the borders of k-space: there it goes round, where `grappa_fill` takes zeros for sources and makes
@@ -29,19 +40,91 @@ def grappa_unmixing(kernels: Tensor, csm: Tensor) -> Tensor:
             f"kernels have shape {tuple(kernels.shape)} and csm {tuple(csm.shape)}, expected (*other, step k2, step "
             "k1, coil made, coil, d2, d1, d0) and (*other, coil made, z, y, x)"
         )
-    along_z, along_y = (
-        torch.stack([_waves(_sources(width, step, behind=t), length, csm) for t in range(step)])
-        for width, step, length in zip(size[:2], steps, csm.shape[-3:-1], strict=True)
-    )
-    along_x = _waves(_sources(size[2], 1), csm.shape[-1], csm)
+    (step2, step1), (d2, d1, d0) = steps, (torch.arange(width) - (width - 1) // 2 for width in size)
+    t2, t1 = torch.arange(step2), torch.arange(step1)
+    along_z = _waves(step2 * d2[:, None] + shift * d1 - t2[:, None, None], csm.shape[-3], csm)
+    along_y = _waves(step1 * d1 - t1[:, None], csm.shape[-2], csm)
+    along_x = _waves(d0, csm.shape[-1], csm)
     made = []
     # One source at a time: all together would need coils times more memory than the maps.
     for weights in kernels.unbind(dim=-4):
         at_x = torch.einsum("...stcabe,ex->...stcabx", weights, along_x)
-        at_yx = torch.einsum("...stcabx,tby->...scayx", at_x, along_y)
-        coils = torch.einsum("...scayx,saz->...czyx", at_yx, along_z)
+        at_zx = torch.einsum("...stcabx,sabz->...tcbzx", at_x, along_z)
+        coils = torch.einsum("...tcbzx,tby->...czyx", at_zx, along_y)
         made.append((csm.conj() * coils).sum(dim=-4))
     return torch.stack(made, dim=-4)
+
+
+def sense_unmixing(csm: Tensor, lattice: Lattice, *, damping: float = 0.0) -> Tensor:
+    """Unmixing coefficients u (*other, coil, z, y, x) of SENSE, from maps csm of that shape and the lattice.
+
+    Of R = acceleration points r + v N that fold onto each other, v running over the points of the dual lattice within
+    one field of view, the coil images of the k-space z of the lattice, zero elsewhere, are
+
+        (F^H z)_j(r) = 1/R sum_v E_jv x(r + v N),  E_jv = csm_j(r + v N) exp(-2 pi i v first),
+
+    `first` counted from the centre of k-space. u is the row of x(r) in (E^H E / R + damping)^-1 E^H, so that image(r) =
+    sum_j u_j(r) (F^H z)_j(r) solves min ||P F S x - z||^2 + damping ||x||^2. Where N v is not whole, maps between
+    points are interpolated linearly.
+
+    u is 0 where the maps are 0. Raises ValueError where points cannot be told apart by the coils: with more points than
+    coils, or where the sensitivities of one are a combination of those of the others.
+
+    Pruessmann et al., MRM 1999;42:952. doi:10.1002/(SICI)1522-2594(199911)42:5<952::AID-MRM16>3.0.CO;2-S
+    Breuer et al., MRM 2006;55:549. doi:10.1002/mrm.20787
+    """
+    n_coils, *matrix = csm.shape[-4:]
+    folded = max(1, csm[..., :1, :, :, :1].numel()) * lattice.acceleration * n_coils
+    parts = csm.split(max(1, _CHUNK // folded), dim=-1)
+    made, hidden = [], 0
+    for part in parts:
+        places = torch.stack([_folded(part, lattice, v) for v in _dual(lattice)], dim=-1).movedim(-5, -2)
+        # (*other, z, y, x, coil, place), unknowns scaled to length 1: damping is small against them.
+        length = torch.linalg.vector_norm(places, dim=-2, keepdim=True).to(torch.float64)
+        there = length > 0
+        encoding = places.to(torch.complex128) / torch.where(there, length, 1)
+        gram = encoding.mH @ encoding
+        size = torch.where(there, length, 1).squeeze(-2)
+        gram.diagonal(dim1=-2, dim2=-1).add_(
+            torch.where(there.squeeze(-2), lattice.acceleration * damping / size**2, 1)
+        )
+        factor, failed = torch.linalg.cholesky_ex(gram)
+        independent = factor.diagonal(dim1=-2, dim2=-1).real.square().amin(dim=-1)
+        hidden = hidden + ((failed != 0) | (independent < _INDEPENDENT)).sum()
+        own = torch.zeros_like(gram[..., :1])
+        own[..., 0, :] = 1
+        row = torch.cholesky_solve(own, factor).mH @ encoding.mH
+        row = row * (lattice.acceleration / size[..., :1, None] * there[..., :1, :1])
+        made.append(row.squeeze(-2).movedim(-1, -4).to(csm.dtype))
+    if hidden:
+        raise ValueError(
+            f"at {int(hidden)} of {csm[..., 0, :, :, :].numel()} points, {n_coils} coils cannot tell the "
+            f"{lattice.acceleration} points apart that fold onto each other: a lower acceleration or damping is needed"
+        )
+    return torch.cat(made, dim=-1)
+
+
+def _dual(lattice: Lattice) -> list[tuple[Fraction, Fraction]]:
+    """Where along z and y, in fields of view, the points lie that fold onto 0, which is the first."""
+    step2, step1 = lattice.steps
+    return [
+        (Fraction(a, step2), Fraction(b * step2 - lattice.shift * a, step1 * step2) % 1)
+        for a in range(step2)
+        for b in range(step1)
+    ]
+
+
+def _folded(csm: Tensor, lattice: Lattice, v: tuple[Fraction, Fraction]) -> Tensor:
+    """E_v: the maps of the points at v from each, with the phase by the first line of the lattice."""
+    turns = Fraction(0)
+    for axis, part in zip((-3, -2), v, strict=True):
+        distance = part * csm.shape[axis]
+        turns += part * (lattice.first[axis + 3] - csm.shape[axis] // 2)
+        whole = floor(distance)
+        between = float(distance - whole)
+        near = csm.roll(-whole, axis)
+        csm = near if between == 0 else (1 - between) * near + between * csm.roll(-whole - 1, axis)
+    return csm * cmath.exp(-2j * cmath.pi * float(turns % 1))
 
 
 def gfactor(unmixing: Tensor, acceleration: float) -> Tensor:
@@ -58,13 +141,8 @@ def gfactor(unmixing: Tensor, acceleration: float) -> Tensor:
     return torch.linalg.vector_norm(unmixing, dim=-4, keepdim=True) / acceleration
 
 
-def _sources(width: int, step: int, behind: int = 0) -> Iterable[int]:
-    """Where sources lie, counted from the line that is made, which is `behind` lines after one of the lattice."""
-    return ((d - (width - 1) // 2) * step - behind for d in range(width))
-
-
-def _waves(offsets: Iterable[int], length: int, like: Tensor) -> Tensor:
-    """exp(-2 pi i offset r / length), (offset, length), r counted from the centre of the axis."""
-    r = torch.arange(length, device=like.device) - length // 2
-    turns = torch.tensor(list(offsets), device=like.device)[:, None] * r % length
-    return torch.exp(-2j * torch.pi * turns.to(torch.float64) / length).to(like.dtype)
+def _waves(offsets: Tensor, length: int, like: Tensor) -> Tensor:
+    """exp(-2 pi i offset r / length), (*offsets, length), r counted from the centre of the axis."""
+    r = torch.arange(length) - length // 2
+    turns = (offsets[..., None] * r % length).to(torch.float64) / length
+    return torch.exp(-2j * torch.pi * turns).to(like.device, like.dtype)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gadgets.mri.calibration.data import calibration_data, split_calibration
 from gadgets.mri.calibration.grappa import grappa_fill, grappa_kernels
-from gadgets.mri.calibration.sampling import lattice
+from gadgets.mri.calibration.sampling import per_lattice
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.sensitivity import SensitivityOp
@@ -20,14 +20,16 @@ class Grappa:
     """s_c(k + t) = sum_{j,d} w_tc,jd s_j(k + d step), with weights w fitted to the calibration data; then combination.
 
     image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), every n-th line of which was acquired
-    along k1, k2 or both. How many is seen in the mask of each element of `other`, which may differ. Samples that were
-    acquired, calibration lines among them too, are kept as they are. Missing lines beyond the ends of the lattice
-    (partial Fourier) stay zero. Coil images are combined with adaptive maps from the calibration data.
+    along k1, k2 or both, on a lattice that may be sheared (CAIPIRINHA). Which is seen in the mask of each element of
+    `other`, which may differ. Samples that were acquired, calibration lines among them too, are kept as they are.
+    Missing lines beyond the ends of the lattice (partial Fourier) stay zero. Coil images are combined with adaptive
+    maps from the calibration data.
 
     Weights depend on the sampling of the data, so `calibrate` returns the calibration data with the maps, and weights
     are fitted in the call. `lines`: lines of the lattice per accelerated axis that a missing one is made from;
     `samples`: points of the readout; `damping`: Tikhonov's, relative to the mean energy of a source.
     Griswold et al., MRM 2002;47:1202. doi:10.1002/mrm.10171
+    Breuer et al., MRM 2006;55:549. doi:10.1002/mrm.20787
     """
 
     lines: int = 4
@@ -53,24 +55,24 @@ class Grappa:
 
     def _fill(self, kspace: KSpace, block: Tensor) -> Tensor:
         """K-space with missing samples filled, of the shape of the data."""
-        shape = kspace.data.shape
-        data = kspace.data.reshape(-1, *shape[-4:])
-        masks = kspace.mask.expand(*kspace.other, 1, *kspace.matrix).reshape(-1, *shape[-3:])
-        blocks = block.expand(*kspace.other, *block.shape[-4:])
+        data = kspace.data.reshape(-1, *kspace.data.shape[-4:])
+        blocks = block.reshape(-1, *block.shape[-4:])
         # Elements that share calibration data (by broadcasting) and sampling share kernels.
-        sources = torch.arange(block.shape[:-4].numel()).reshape(block.shape[:-4]).expand(kspace.other).flatten()
-        blocks = blocks.reshape(-1, *block.shape[-4:])
-        known: dict[tuple[int, tuple[int, int]], Tensor] = {}
+        known: dict[tuple[int, ...], Tensor] = {}
         full = torch.empty_like(data)
-        for index, (one, mask) in enumerate(zip(data, masks, strict=True)):
-            regular = lattice(mask)
-            if regular.steps == (1, 1):
-                full[index] = one
+        for index, source, mask, regular in per_lattice(kspace, block.shape[:-4]):
+            if regular.acceleration == 1:
+                full[index] = data[index]
                 continue
-            key = int(sources[index]), regular.steps
+            key = source, *regular.steps, regular.shift
             if key not in known:
                 known[key] = grappa_kernels(
-                    blocks[index], regular.steps, lines=self.lines, samples=self.samples, damping=self.damping
+                    blocks[source],
+                    regular.steps,
+                    shift=regular.shift,
+                    lines=self.lines,
+                    samples=self.samples,
+                    damping=self.damping,
                 )
-            full[index] = torch.where(mask, one, grappa_fill(one, known[key], regular))
-        return full.reshape(shape)
+            full[index] = torch.where(mask, data[index], grappa_fill(data[index], known[key], regular))
+        return full.reshape(kspace.data.shape)

@@ -6,6 +6,7 @@ import torch
 from gadgets.mri.calibration.grappa import grappa_fill, grappa_kernels
 from gadgets.mri.calibration.sampling import lattice
 from gadgets.mri.phantom.scan import cartesian
+from tests.support.lattices import lattice_mask
 
 
 def undersampled(shape, steps):
@@ -40,16 +41,19 @@ def test_in_three_dimensions_neighbours_along_the_axis_that_is_not_accelerated_h
     assert (made - block)[inner].norm() < 0.005 * block[inner].norm()
 
 
-def test_signals_that_kernels_can_describe_are_made_exactly():
+@pytest.mark.parametrize(
+    ("steps", "shift", "first"), [((2, 3), 0, (0, 0)), ((2, 2), 1, (1, 0)), ((3, 1), 1, (2, 0)), ((3, 2), -1, (0, 1))]
+)
+def test_signals_that_kernels_can_describe_are_made_exactly(steps, shift, first):
     torch.manual_seed(0)
     # Few plane waves: any sample is a combination of its neighbours.
     waves = torch.rand(4, 3, dtype=torch.float64) * 2 - 1
-    places = torch.stack(torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in (8, 21, 16)), indexing="ij"))
+    places = torch.stack(torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in (18, 21, 16)), indexing="ij"))
     amplitudes = torch.randn(5, 4, dtype=torch.complex128)
     data = torch.einsum("cw,wzyx->czyx", amplitudes, torch.exp(3j * torch.einsum("wa,azyx->wzyx", waves, places)))
-    mask = undersampled((8, 21, 16), (2, 3))
-    made = grappa_fill(data, grappa_kernels(data, (2, 3), damping=1e-12), lattice(mask))
-    inner = (slice(None), slice(2, -4), slice(3, -6), slice(2, -2))
+    mask = lattice_mask((18, 21, 16), steps, shift, first)[0]
+    made = grappa_fill(data, grappa_kernels(data, steps, shift=shift, damping=1e-12), lattice(mask))
+    inner = (slice(None), slice(7, -9), slice(3, -6), slice(2, -2))
     torch.testing.assert_close(
         torch.where(mask, data, made)[inner], data[inner], rtol=1e-6, atol=1e-6 * float(data.abs().max())
     )

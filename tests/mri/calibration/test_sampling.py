@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from gadgets.mri.calibration.sampling import lattice
+from gadgets.mri.calibration.sampling import lattice, per_lattice
+from gadgets.mri.kspace import KSpace
+from tests.support.lattices import lattice_mask
 
 
 def mask(n2=1, n1=32, n0=8):
@@ -65,3 +67,42 @@ def test_readouts_that_differ_are_refused():
 def test_nothing_is_refused():
     with pytest.raises(ValueError, match="nothing was acquired"):
         lattice(mask())
+
+
+@pytest.mark.parametrize(
+    ("steps", "shift"), [((2, 1), 1), ((2, 2), 1), ((3, 1), 1), ((3, 2), -1), ((4, 1), 1), ((4, 1), 2), ((6, 1), -2)]
+)
+@pytest.mark.parametrize("first", [(0, 0), (1, 0), (0, 1)])
+@pytest.mark.parametrize("block", [False, True])
+def test_a_lattice_that_is_shifted_from_row_to_row(steps, shift, first, block):
+    lines = lattice_mask((19, 24, 4), steps, shift, first)[0]
+    every = lines.clone()
+    if block:
+        every[6:13, 8:17] = True
+    found = lattice(every)
+    assert (found.steps, found.shift) == (steps, shift)
+    assert found.acceleration == steps[0] * steps[1]
+    assert found.lines(every).equal(lines)
+    assert found.extra == ((slice(6, 13), slice(8, 17)) if block else None)
+
+
+def test_a_shift_along_the_other_axis_is_the_same_lattice():
+    """Every second k2, and of those every fourth k1, moved by two: every second k1, with a shift by two of four."""
+    lines = torch.zeros(16, 16, 4, dtype=torch.bool)
+    lines[::4, ::4] = lines[2::4, 2::4] = True
+    found = lattice(lines)
+    assert (found.steps, found.shift, found.lines(lines).equal(lines)) == ((4, 2), 2, True)
+
+
+def test_elements_share_calibration_by_broadcasting():
+    masks = torch.stack([lattice_mask((1, 8, 4), (1, 2), first=(0, first)) for first in (0, 1)])
+    kspace = KSpace(data=torch.ones(3, 2, 5, 1, 8, 4, dtype=torch.complex64), mask=masks[None])
+    found = list(per_lattice(kspace, (3, 1)))
+    assert [(index, source, one.first[1]) for index, source, _, one in found] == [
+        (0, 0, 0),
+        (1, 0, 1),
+        (2, 1, 0),
+        (3, 1, 1),
+        (4, 2, 0),
+        (5, 2, 1),
+    ]

@@ -5,9 +5,10 @@ import torch
 
 from gadgets.mri.calibration.grappa import grappa_fill, grappa_kernels
 from gadgets.mri.calibration.sampling import lattice
-from gadgets.mri.calibration.unmixing import gfactor, grappa_unmixing
+from gadgets.mri.calibration.unmixing import gfactor, grappa_unmixing, sense_unmixing
 from gadgets.mri.fft import ifft
 from gadgets.mri.operators.sensitivity import SensitivityOp
+from tests.support.lattices import lattice_mask
 
 AXES = (-3, -2, -1)
 
@@ -28,20 +29,21 @@ def inner(shape, border):
     return data
 
 
-@pytest.mark.parametrize("steps", [(1, 2), (1, 3), (2, 2), (3, 1)])
+@pytest.mark.parametrize(
+    ("steps", "shift"), [((1, 2), 0), ((1, 3), 0), ((2, 2), 0), ((3, 1), 0), ((2, 1), 1), ((2, 2), 1), ((3, 1), -1)]
+)
 @pytest.mark.parametrize("options", [{}, {"fit_lattice": True, "neighbours": 4}, {"lines": 3, "samples": 2}])
 @pytest.mark.parametrize("first", [(0, 0), (0, 1)])
-def test_it_is_what_filling_and_combining_give(steps, options, first):
-    matrix = (18, 25, 16) if steps[0] > 1 else (1, 31, 16)
-    data = inner((4, *matrix), (6 if matrix[0] > 1 else 0, 9, 4))
+def test_it_is_what_filling_and_combining_give(steps, shift, options, first):
+    matrix = (27, 25, 16) if steps[0] > 1 else (1, 31, 16)
+    data = inner((4, *matrix), (10 if matrix[0] > 1 else 0, 9, 4))
     # Weights of any values serve: noise is fitted to noise.
-    kernels = grappa_kernels(noise(4, *matrix), steps, **options)
-    mask = torch.zeros(matrix, dtype=torch.bool)
-    mask[first[0] :: steps[0], first[1] :: steps[1]] = True
+    kernels = grappa_kernels(noise(4, *matrix), steps, shift=shift, **options)
+    mask = lattice_mask(matrix, steps, shift, first)[0]
     csm = normalised(noise(4, *matrix))
     filled = grappa_fill(data * mask, kernels, lattice(mask))
     expected = SensitivityOp(csm).H(ifft(filled, AXES))
-    found = (grappa_unmixing(kernels, csm) * ifft(data * mask, AXES)).sum(dim=0, keepdim=True)
+    found = (grappa_unmixing(kernels, csm, shift=shift) * ifft(data * mask, AXES)).sum(dim=0, keepdim=True)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
@@ -74,3 +76,26 @@ def test_slices_and_fewer_coils_than_sources():
         torch.testing.assert_close(together[index], grappa_unmixing(kernels[index], csm[index]))
     with pytest.raises(ValueError, match=r"kernels have shape \(2, 1, 2, 3, 4, .* csm \(2, 2, 1"):
         grappa_unmixing(kernels, csm[:, :2])
+
+
+@pytest.mark.parametrize(("steps", "first"), [((1, 2), 0), ((1, 4), 1)])
+def test_the_noise_of_sense_is_what_the_inverse_of_its_normal_matrix_says(steps, first):
+    """g = sqrt([(S^H S)^-1]_ii [S^H S]_ii), S holding the sensitivities of the points that fold onto each other."""
+    csm = normalised(noise(6, 1, 24, 16))
+    csm[..., :5] = 0
+    csm[..., :9, 5:8] = 0
+    mask = lattice_mask((1, 24, 16), steps, first=(0, first))[0]
+    found = gfactor(sense_unmixing(csm, lattice(mask)), steps[1])[0, 0]
+    for y, x in [(0, 6), (10, 5), (9, 7), (3, 12), (23, 15)]:
+        folded = [(y + place * 24 // steps[1]) % 24 for place in range(steps[1])]
+        there = [place for place in folded if csm[:, 0, place, x].any()]
+        if y not in there:
+            assert found[y, x] == 0
+            continue
+        s = csm[:, 0, there, x].to(torch.complex128)
+        own = there.index(y)
+        normal = s.mH @ s
+        expected = (torch.linalg.inv(normal)[own, own] * normal[own, own]).real.sqrt()
+        torch.testing.assert_close(float(found[y, x]), float(expected), rtol=1e-5, atol=0)
+    assert not found[:, :5].any()
+    assert (found[csm.abs().sum(dim=0)[0] > 0] >= 1 - 1e-6).all()

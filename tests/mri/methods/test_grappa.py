@@ -13,6 +13,7 @@ from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.quality.errors import nrmse
 from gadgets.mri.quality.support import support
 from tests.support.brain import brain
+from tests.support.lattices import lattice_mask
 
 
 def sampled(data, step, first=0, lines=None):
@@ -62,6 +63,20 @@ def test_repetitions_may_be_sampled_differently_and_share_calibration_data(data)
     together = method(kspace, calibration[None])
     for image, part in zip(together, parts, strict=True):
         torch.testing.assert_close(image, method(part, calibration), rtol=1e-4, atol=1e-5 * float(image.abs().max()))
+
+
+def test_a_shifted_lattice_is_filled_where_the_rectangular_one_cannot_be():
+    """The phantom's coils do not differ along z; a shift along y lets them tell planes apart (CAIPIRINHA)."""
+    volume = torch.from_numpy(cartesian((24, 24, 16), coils=6))
+    method = Grappa(damping=1e-5)
+    whole = KSpace.from_data(volume)
+    calibration = method.calibrate(whole)
+    full = method(whole, calibration).numpy()
+    rectangular, shifted = (
+        nrmse(method(KSpace(data=volume * mask, mask=mask), calibration).numpy(), full)
+        for mask in (lattice_mask((16, 24, 24), (2, 1)), lattice_mask((16, 24, 24), (2, 1), shift=1))
+    )
+    assert shifted < 0.25 * rectangular
 
 
 def test_irregular_sampling_is_refused_with_the_reason(data):
