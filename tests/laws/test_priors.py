@@ -8,11 +8,16 @@ import pytest
 import torch
 
 import gadgets.mri.priors
+from gadgets.mri.operators.wavelet import WaveletOp
+from gadgets.mri.priors.denoiser import Denoiser
 from gadgets.mri.priors.joint_l1 import JointL1
 from gadgets.mri.priors.l1 import L1
 from gadgets.mri.priors.locally_low_rank import LocallyLowRank
 from gadgets.mri.priors.low_rank import LowRank
 from gadgets.mri.priors.quadratic import Quadratic
+from gadgets.mri.priors.separate import Separate
+from gadgets.mri.priors.total_variation import TotalVariation
+from gadgets.mri.priors.transformed import Transformed
 from gadgets.mri.priors.wavelet_l1 import WaveletL1
 
 SHAPE = (2, 4, 1, 2, 5, 6)
@@ -27,7 +32,25 @@ def weights():
     return torch.tensor([0.3, 0.9], dtype=torch.float64).reshape(2, 1, 1, 1, 1, 1)
 
 
+def roughness(x):
+    """R, for which x^T R x is the energy of the differences along the last axis."""
+    differences = torch.diff(torch.eye(x.shape[-1], dtype=x.real.dtype), dim=0)
+    return (differences.mT @ differences).to(x.dtype)
+
+
+def smooth(x, deviation):
+    """(1 + deviation^2 R)^-1 x, the linear denoiser of signals whose differences are small."""
+    noise = roughness(x)
+    return x @ torch.linalg.inv(torch.eye(len(noise), dtype=x.dtype) + deviation**2 * noise)
+
+
+#: What a denoiser that is the prox of something minimises, which the prior itself does not know.
+KNOWN_VALUES = {
+    "Denoiser": lambda x: 0.4 / 2 * x.diff(dim=-1).abs().square().sum(),
+}
+
 EXAMPLES = {
+    "Denoiser": lambda: Denoiser(denoise=smooth, weight=0.4),
     "L1": lambda: L1(weight=0.4),
     "L1 weighted": lambda: L1(weight=torch.rand(SHAPE, dtype=torch.float64)),
     "JointL1": lambda: JointL1(axes=(1,), weight=0.8),
@@ -38,6 +61,10 @@ EXAMPLES = {
     "LowRank weighted": lambda: LowRank(weight=5 * weights()),
     "LocallyLowRank": lambda: LocallyLowRank(weight=1.0, patch=(1, 3, 2)),
     "LocallyLowRank weighted": lambda: LocallyLowRank(weight=weights(), patch=(2, 3, 4), shift=(1, 2, 1)),
+    "Separate": lambda: Separate(priors=(LowRank(weight=3.0), L1(weight=0.4))),
+    "TotalVariation": lambda: TotalVariation(weight=0.2, axes=(-3, -2, -1), iterations=500),
+    "TotalVariation weighted": lambda: TotalVariation(weight=weights(), axes=(-1,), iterations=500),
+    "Transformed": lambda: Transformed(operator=WaveletOp((-5,), levels=1, wavelet="haar"), prior=L1(weight=0.4)),
     "WaveletL1": lambda: WaveletL1(weight=0.7, levels=2),
     "WaveletL1 weighted": lambda: WaveletL1(weight=weights(), wavelet="haar", shift=(1, 0, 3)),
 }
@@ -47,6 +74,12 @@ EXAMPLES = {
 def prior(request):
     torch.manual_seed(0)
     return request.param()
+
+
+@pytest.fixture
+def value(prior):
+    """g, from the prior itself where it knows."""
+    return KNOWN_VALUES.get(type(prior).__name__, prior.value)
 
 
 def test_every_prior_on_disk_has_an_example():
@@ -60,12 +93,12 @@ def test_every_prior_on_disk_has_an_example():
 
 
 @pytest.mark.parametrize("step", [0.1, 0.7, torch.tensor(2.0, dtype=torch.float64)])
-def test_prox_is_the_minimiser(prior, step):
+def test_prox_is_the_minimiser(prior, value, step):
     x = image()
     z = prior.prox(x, step)
 
     def cost(at):
-        return prior.value(at) + (at - x).abs().square().sum() / (2 * step)
+        return value(at) + (at - x).abs().square().sum() / (2 * step)
 
     least = cost(z)
     for d in [x, z, z - x] + [image() for _ in range(5)]:
@@ -96,7 +129,8 @@ def test_single_precision_stays_single(prior):
         given = x.to(dtype) if dtype.is_complex else x.real.to(dtype)
         out = single.prox(given, 0.5)
         assert out.dtype == dtype and out.shape == given.shape
-        assert single.value(given).dtype == torch.float32
+        if type(prior).__name__ not in KNOWN_VALUES:
+            assert single.value(given).dtype == torch.float32
         if dtype.is_complex:
             torch.testing.assert_close(out, prior.prox(x, 0.5).to(dtype), rtol=1e-4, atol=1e-5)
 

@@ -38,11 +38,19 @@ class LowRank:
 
 def threshold(matrices: Tensor, level: float | Tensor) -> Tensor:
     """Matrices (*other, row, column) whose singular values are less by `level`, or 0. NaN where any entry is NaN."""
-    # Singular values of matrices with NaN are refused by LAPACK, not computed.
+    if matrices.shape[-2] > matrices.shape[-1]:
+        return threshold(matrices.mT, level).mT
+    # Eigenvalues of matrices with NaN are refused by LAPACK, not computed.
     broken = matrices.isnan().any(dim=(-2, -1), keepdim=True)
-    u, s, vh = torch.linalg.svd(torch.where(broken, 0, matrices), full_matrices=False)
-    kept = (s - level).clamp_min(0).to(s.dtype)
-    return torch.where(broken, torch.nan, (u * kept.unsqueeze(-2)) @ vh)
+    clean = torch.where(broken, 0, matrices)
+    # U f(S) V^H = U (f(S) / S) U^H M needs the left side only: eigenvectors of M M^H, which is small and quick. Its
+    # eigenvalues are squares, and in single precision those of singular values below 1/4000 of the largest were lost.
+    fine = clean.to(torch.promote_types(clean.dtype, torch.float64))
+    squares, u = torch.linalg.eigh(fine @ fine.mH)
+    s = squares.clamp_min(0).sqrt()
+    kept = torch.where(s > level, 1 - level / torch.where(s > 0, s, 1), 0).to(s.dtype)
+    left = (u * kept.unsqueeze(-2)) @ u.mH
+    return torch.where(broken, torch.nan, left.to(clean.dtype) @ clean)
 
 
 def _per_matrix(weight: float | Tensor, time: int) -> float | Tensor:
