@@ -59,6 +59,9 @@ def compared(case: dict[str, Any], request: pytest.FixtureRequest) -> tuple[list
         if not path.exists():
             pytest.skip(f"no reference image {path.name} beside the scanner data")
         return made, images(image for series in read_images(path).values() for image in series)
+    if "scan" in case["reference"]:
+        with Dataset(folder / case["reference"]["scan"]) as dataset:
+            return made, images(replay(pipeline, dataset.header, dataset.items()))
     return made, [adaptive_combine(folder / case["reference"]["adaptive_combine"])]
 
 
