@@ -15,11 +15,14 @@ from gadgets.mri.operators.finite_difference import FiniteDifferenceOp
 from gadgets.mri.operators.fourier import FourierOp
 from gadgets.mri.operators.hankel import HankelOp
 from gadgets.mri.operators.identity import IdentityOp
+from gadgets.mri.operators.joint_encoding import JointEncodingOp
 from gadgets.mri.operators.linear_operator import LinearOperator
 from gadgets.mri.operators.non_uniform_encoding import NonUniformEncodingOp
 from gadgets.mri.operators.non_uniform_fourier import NonUniformFourierOp
+from gadgets.mri.operators.nonlinear_operator import NonlinearOperator
 from gadgets.mri.operators.sampling import SamplingOp
 from gadgets.mri.operators.sensitivity import SensitivityOp
+from gadgets.mri.operators.smooth_maps import SmoothMapsOp
 from gadgets.mri.operators.subspace import SubspaceOp
 from gadgets.mri.operators.toeplitz import ToeplitzOp
 from gadgets.mri.operators.wavelet import WaveletOp
@@ -54,6 +57,18 @@ def spread():
     return fft(torch.rand(2, 1, *double, dtype=torch.float64).to(torch.complex128), (-3, -2, -1))
 
 
+def smooth_maps():
+    return SmoothMapsOp(MATRIX, 10.0, torch.zeros(1, dtype=torch.complex128))
+
+
+def joint():
+    return JointEncodingOp(SamplingOp(mask()) @ FourierOp(), smooth_maps(), n_coils=3, matrix=MATRIX)
+
+
+# Image and coefficients: 3 x 3 x 5 of each of 3 coils.
+JOINT = (2, 60 + 3 * 45)
+
+
 # Each operator with the shapes of its domain and range.
 EXAMPLES = {
     CoilMixingOp: (lambda: CoilMixingOp(torch.randn(2, 3, 3, *MATRIX, dtype=torch.complex128)), COILS, COILS),
@@ -70,6 +85,7 @@ EXAMPLES = {
     NonUniformFourierOp: (lambda: NonUniformFourierOp(places(2), MATRIX), COILS, SAMPLES),
     SamplingOp: (lambda: SamplingOp(mask()), COILS, COILS),
     SensitivityOp: (lambda: SensitivityOp(csm()), IMAGE, COILS),
+    SmoothMapsOp: (smooth_maps, (2, 3, 3, 3, 5), COILS),
     SubspaceOp: (lambda: SubspaceOp(torch.randn(7, 2, dtype=torch.complex128)), COILS, (7, *COILS[1:])),
     ToeplitzOp: (lambda: ToeplitzOp(spread(), MATRIX), COILS, COILS),
     WaveletOp: (lambda: WaveletOp(levels=2, shift=(1, -2, 3)), IMAGE, IMAGE),
@@ -95,6 +111,7 @@ VARIANTS = {
     "haar": (lambda: WaveletOp((-3, -1), wavelet="haar"), COILS, COILS),
 }
 ALGEBRA = {
+    "derivative": (lambda: joint().derivative(torch.randn(JOINT, dtype=torch.complex128)), JOINT, COILS),
     "adjoint": (lambda: SensitivityOp(csm()).H, COILS, IMAGE),
     "composition": (lambda: SamplingOp(mask()) @ FourierOp() @ SensitivityOp(csm()), IMAGE, COILS),
     "sum": (lambda: SensitivityOp(csm()) + SensitivityOp(csm()), IMAGE, COILS),
@@ -105,6 +122,10 @@ ALGEBRA = {
 CASES = {cls.__name__: case for cls, case in EXAMPLES.items()} | VARIANTS | ALGEBRA
 
 
+# Each operator that is not linear with the shape of its domain.
+NONLINEAR = {JointEncodingOp: (joint, JOINT)}
+
+
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
 def case(request):
     torch.manual_seed(0)
@@ -113,14 +134,19 @@ def case(request):
     return make(), x, y
 
 
-def test_every_operator_on_disk_has_an_example():
+def operators_on_disk(base):
     found = set()
     for file in Path(next(iter(gadgets.mri.operators.__path__))).glob("[!_]*.py"):
         module = import_module(f"gadgets.mri.operators.{file.stem}")
         for name, cls in inspect.getmembers(module, inspect.isclass):
-            if issubclass(cls, LinearOperator) and not name.startswith("_"):
+            if issubclass(cls, base) and not name.startswith("_"):
                 found.add(cls)
-    assert found - {LinearOperator} == set(EXAMPLES)
+    return found - {base}
+
+
+def test_every_operator_on_disk_has_an_example():
+    assert operators_on_disk(LinearOperator) == set(EXAMPLES)
+    assert operators_on_disk(NonlinearOperator) == set(NONLINEAR)
 
 
 def test_is_linear(case):
@@ -148,3 +174,14 @@ def test_gradient_is_the_adjoint(case):
     x.requires_grad_()
     (y.conj() * operator(x)).real.sum().backward()
     torch.testing.assert_close(x.grad, operator.H(y))
+
+
+@pytest.mark.parametrize("name", NONLINEAR)
+def test_a_derivative_is_the_limit_of_differences(name):
+    torch.manual_seed(0)
+    make, domain = NONLINEAR[name]
+    operator = make()
+    x, h = (torch.randn(domain, dtype=torch.complex128) for _ in range(2))
+    step = 1e-6
+    difference = (operator(x + step * h) - operator(x - step * h)) / (2 * step)
+    torch.testing.assert_close(operator.derivative(x)(h), difference, rtol=1e-6, atol=1e-8)

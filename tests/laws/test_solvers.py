@@ -9,11 +9,14 @@ import gadgets.mri.solvers
 from gadgets.mri.operators.finite_difference import FiniteDifferenceOp
 from gadgets.mri.operators.fourier import FourierOp
 from gadgets.mri.operators.identity import IdentityOp
+from gadgets.mri.operators.linear_operator import LinearOperator
+from gadgets.mri.operators.nonlinear_operator import NonlinearOperator
 from gadgets.mri.priors.l1 import L1
 from gadgets.mri.priors.quadratic import Quadratic
 from gadgets.mri.solvers.admm import admm
 from gadgets.mri.solvers.cg import cg
 from gadgets.mri.solvers.fista import fista
+from gadgets.mri.solvers.irgnm import irgnm
 from gadgets.mri.solvers.pdhg import pdhg
 from gadgets.mri.solvers.power_iteration import power_iteration
 
@@ -39,6 +42,29 @@ def by_fista(g, b, ridge):
     return fista(lambda x: g @ x - b, prior, torch.zeros_like(b), step=1 / largest(g), iterations=500).x
 
 
+class Matrix(LinearOperator, NonlinearOperator):
+    """A linear operator, which is its own derivative."""
+
+    def __init__(self, a):
+        self.a = a
+
+    def forward(self, x):
+        return self.a @ x
+
+    def adjoint(self, y):
+        return self.a.mH @ y
+
+    def derivative(self, x):
+        return self
+
+
+def by_irgnm(g, b, ridge):
+    upper = torch.linalg.cholesky(g).mH
+    data = torch.linalg.solve(upper.mH, b)
+    settings = {"iterations": 2, "reduction": 1.0, "inner_tolerance": 0.0, "inner_iterations": 20}
+    return irgnm(Matrix(upper), data, torch.zeros_like(b), regularisation=ridge, **settings).x
+
+
 def by_pdhg(g, b, ridge):
     return pdhg(
         IdentityOp(),
@@ -57,6 +83,7 @@ SYSTEMS = {
     "admm": by_admm,
     "cg": lambda g, b, ridge: cg(lambda x: g @ x + ridge * x, b, iterations=20).x,
     "fista": by_fista,
+    "irgnm": by_irgnm,
     "pdhg": by_pdhg,
 }
 EIGENVALUES = {"power_iteration": lambda g, start: power_iteration(lambda x: g @ x, start, iterations=500)}
