@@ -94,16 +94,16 @@ def lattice(mask: Tensor) -> Lattice:
     )
 
 
-def per_lattice(kspace: KSpace, shared: Sequence[int]) -> Iterator[tuple[int, int, Tensor, Lattice]]:
-    """Each element of `other`: its index, that of its calibration, its mask (k2, k1, k0) and its lattice.
+def per_lattice(kspace: KSpace, shared: Sequence[int]) -> Iterator[tuple[int, Tensor, Lattice]]:
+    """Of each element of `other` in turn: the number of its calibration, its mask (k2, k1, k0) and its lattice.
 
-    shared: the lengths of `other` of the calibration, 1 where several elements share it. Indices count along all axes
+    shared: the lengths of `other` of the calibration, 1 where several elements share it. Numbers count along all axes
     of `other` as one.
     """
     masks = kspace.mask.expand(*kspace.other, 1, *kspace.matrix).reshape(-1, *kspace.matrix)
     sources = np.broadcast_to(np.arange(prod(shared)).reshape(shared), kspace.other).ravel()
-    for index, (mask, source) in enumerate(zip(masks, sources, strict=True)):
-        yield index, int(source), mask, lattice(mask)
+    for mask, source in zip(masks, sources, strict=True):
+        yield int(source), mask, lattice(mask)
 
 
 def _choices(length2: int, length1: int) -> list[tuple[int, int, int]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import cmath
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
 import torch
 from torch import Tensor
 
-from gadgets.mri.calibration.sampling import Lattice
+from gadgets.mri.calibration.sampling import Lattice, per_lattice
+from gadgets.mri.fft import ifft
+from gadgets.mri.kspace import KSpace
 
 # Sensitivities that are worked on at once, of all points that fold onto each other: 128 MB of complex128.
 _CHUNK = 1 << 23
@@ -17,6 +21,70 @@ _CHUNK = 1 << 23
 # A point whose sensitivities, given the others', have less than this share of their energy is one with them: its noise
 # would be amplified a thousandfold.
 _INDEPENDENT = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unmixing:
+    """A reconstruction that is linear at each point: image(r) = sum_j u_j(r) (F^H z)_j(r), z being the lattice's data.
+
+    coefficients: u (*other, coil, z, y, x). full: those with which the same method combines full data; axes of 1 in
+    `other` broadcast. mask: (*other, 1, k2, k1, k0), the samples that are used. acceleration: (*other, 1, 1, 1, 1),
+    points of the grid per line of the lattice.
+    """
+
+    coefficients: Tensor
+    full: Tensor
+    mask: Tensor
+    acceleration: Tensor
+
+    def __call__(self, kspace: KSpace) -> Tensor:
+        """The image (*other, 1, z, y, x)."""
+        folded = ifft(kspace.data * self.mask, (-3, -2, -1))
+        return (self.coefficients * folded).sum(dim=-4, keepdim=True)
+
+    def noise(self) -> Tensor:
+        """Standard deviation in the image (*other, 1, z, y, x) of white noise that has 1 in each sample of k-space.
+
+        Of the real part where that is 1 in the real part, as after noise adjustment. An image divided by it is in units
+        of SNR. 0 where the coefficients are 0: outside of the support.
+        Kellman and McVeigh, MRM 2005;54:1439. doi:10.1002/mrm.20713
+        """
+        samples = self.mask.to(self.coefficients.real.dtype).mean(dim=(-4, -3, -2, -1), keepdim=True)
+        return samples.sqrt() * torch.linalg.vector_norm(self.coefficients, dim=-4, keepdim=True)
+
+    def gfactor(self) -> Tensor:
+        """g (*other, 1, z, y, x): noise / (sqrt(acceleration) noise of full data), loss of SNR beyond fewer lines.
+
+        1 at least where signal is kept as it is; damping and kernels that damp give less. 0 outside of the support.
+        Pruessmann et al., MRM 1999;42:952. doi:10.1002/(SICI)1522-2594(199911)42:5<952::AID-MRM16>3.0.CO;2-S
+        Breuer et al., MRM 2009;62:739. doi:10.1002/mrm.22066
+        """
+        ours, full = (torch.linalg.vector_norm(u, dim=-4, keepdim=True) for u in (self.coefficients, self.full))
+        return ours / (self.acceleration * torch.where(full > 0, full, 1))
+
+
+def unmixing(kspace: KSpace, calibration: Tensor, solve: Callable[[Lattice, int], Tensor], full: Tensor) -> Unmixing:
+    """The unmixing of each element of `other`, which may be sampled differently.
+
+    solve: coefficients (coil, z, y, x) from a lattice and the number of an element of `calibration` (*other, ...), by
+    broadcasting; asked once for each such pair.
+    """
+    known: dict[tuple[int, ...], Tensor] = {}
+    made, masks, accelerations = [], [], []
+    for source, mask, regular in per_lattice(kspace, calibration.shape[:-4]):
+        key = source, *regular.key
+        if key not in known:
+            known[key] = solve(regular, source)
+        made.append(known[key])
+        masks.append(regular.lines(mask)[None])
+        accelerations.append(regular.acceleration)
+    accelerated = torch.tensor(accelerations, dtype=full.real.dtype, device=full.device)
+    return Unmixing(
+        coefficients=torch.stack(made).reshape(kspace.data.shape),
+        full=full,
+        mask=torch.stack(masks).reshape(*kspace.other, 1, *kspace.matrix),
+        acceleration=accelerated.reshape(*kspace.other, 1, 1, 1, 1),
+    )
 
 
 def grappa_unmixing(kernels: Tensor, csm: Tensor, *, shift: int = 0) -> Tensor:
@@ -73,7 +141,7 @@ def sense_unmixing(csm: Tensor, lattice: Lattice, *, damping: float = 0.0) -> Te
     Pruessmann et al., MRM 1999;42:952. doi:10.1002/(SICI)1522-2594(199911)42:5<952::AID-MRM16>3.0.CO;2-S
     Breuer et al., MRM 2006;55:549. doi:10.1002/mrm.20787
     """
-    n_coils, *matrix = csm.shape[-4:]
+    n_coils = csm.shape[-4]
     folded = max(1, csm[..., :1, :, :, :1].numel()) * lattice.acceleration * n_coils
     parts = csm.split(max(1, _CHUNK // folded), dim=-1)
     made, hidden = [], 0

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gadgets.mri.calibration.data import calibration_data, split_calibration
 from gadgets.mri.calibration.grappa import grappa_fill, grappa_kernels
-from gadgets.mri.calibration.sampling import per_lattice
+from gadgets.mri.calibration.sampling import Lattice, per_lattice
+from gadgets.mri.calibration.unmixing import Unmixing, grappa_unmixing, unmixing
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.sensitivity import SensitivityOp
@@ -53,6 +54,21 @@ class Grappa:
         block, csm = split_calibration(kspace, calibration, "grappa")
         return SensitivityOp(csm).H(ifft(self._fill(kspace, block), (-3, -2, -1)))
 
+    def unmixing(self, kspace: KSpace, calibration: Tensor) -> Unmixing:
+        """How the image is made of folded coil images, with its noise and g-factor.
+
+        It takes the samples of the lattice alone, not the calibration lines between them, and kernels go round at the
+        borders of k-space: that is where its image differs. Raises ValueError as the call.
+        """
+        kspace.require_cartesian("grappa")
+        block, csm = split_calibration(kspace, calibration, "grappa")
+        blocks, maps = (x.reshape(-1, *x.shape[-4:]) for x in (block, csm))
+
+        def solve(regular: Lattice, source: int) -> Tensor:
+            return grappa_unmixing(self._kernels(blocks[source], regular), maps[source], shift=regular.shift)
+
+        return unmixing(kspace, csm, solve, csm.conj())
+
     def _fill(self, kspace: KSpace, block: Tensor) -> Tensor:
         """K-space with missing samples filled, of the shape of the data."""
         data = kspace.data.reshape(-1, *kspace.data.shape[-4:])
@@ -60,19 +76,22 @@ class Grappa:
         # Elements that share calibration data (by broadcasting) and sampling share kernels.
         known: dict[tuple[int, ...], Tensor] = {}
         full = torch.empty_like(data)
-        for index, source, mask, regular in per_lattice(kspace, block.shape[:-4]):
+        for index, (source, mask, regular) in enumerate(per_lattice(kspace, block.shape[:-4])):
             if regular.acceleration == 1:
                 full[index] = data[index]
                 continue
             key = source, *regular.steps, regular.shift
             if key not in known:
-                known[key] = grappa_kernels(
-                    blocks[source],
-                    regular.steps,
-                    shift=regular.shift,
-                    lines=self.lines,
-                    samples=self.samples,
-                    damping=self.damping,
-                )
+                known[key] = self._kernels(blocks[source], regular)
             full[index] = torch.where(mask, data[index], grappa_fill(data[index], known[key], regular))
         return full.reshape(kspace.data.shape)
+
+    def _kernels(self, block: Tensor, regular: Lattice) -> Tensor:
+        return grappa_kernels(
+            block,
+            regular.steps,
+            shift=regular.shift,
+            lines=self.lines,
+            samples=self.samples,
+            damping=self.damping,
+        )

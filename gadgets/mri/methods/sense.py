@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from gadgets.mri.calibration.sampling import per_lattice
+from gadgets.mri.calibration.sampling import Lattice
 from gadgets.mri.calibration.sensitivities import sensitivities
-from gadgets.mri.calibration.unmixing import sense_unmixing
-from gadgets.mri.fft import ifft
+from gadgets.mri.calibration.unmixing import Unmixing, sense_unmixing, unmixing
 from gadgets.mri.kspace import KSpace
 
 
@@ -37,22 +37,23 @@ class Sense:
         return sensitivities(reference)
 
     def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image.
+        """The image. Raises ValueError as `unmixing`, and for samples that are not finite."""
+        kspace.require_finite()
+        return self.unmixing(kspace, calibration)(kspace)
 
-        Raises ValueError for a trajectory, irregular sampling, samples that are not finite, maps of other shape, and
-        where the coils are too few or too alike for the acceleration.
+    def unmixing(self, kspace: KSpace, calibration: Tensor) -> Unmixing:
+        """How the image is made of the folded coil images, with its noise and g-factor.
+
+        Raises ValueError for a trajectory, irregular sampling, maps of other shape, and where the coils are too few or
+        too alike for the acceleration.
         """
         kspace.require_cartesian("sense")
-        kspace.require_finite()
         kspace.require_maps(calibration)
-        data = kspace.data.reshape(-1, *kspace.data.shape[-4:])
-        images = data.new_empty((len(data), 1, *kspace.matrix))
-        known: dict[tuple[int, ...], Tensor] = {}
         maps = calibration.reshape(-1, *calibration.shape[-4:])
-        for index, source, mask, regular in per_lattice(kspace, calibration.shape[:-4]):
-            key = source, *regular.key
-            if key not in known:
-                known[key] = sense_unmixing(maps[source], regular, damping=self.damping)
-            folded = ifft(data[index] * regular.lines(mask), (-3, -2, -1))
-            images[index] = (known[key] * folded).sum(dim=0, keepdim=True)
-        return images.reshape(*kspace.other, 1, *kspace.matrix)
+        energy = calibration.abs().square().sum(dim=-4, keepdim=True)
+
+        def solve(regular: Lattice, source: int) -> Tensor:
+            return sense_unmixing(maps[source], regular, damping=self.damping)
+
+        full = calibration.conj() / torch.where(energy > 0, energy, 1)
+        return unmixing(kspace, calibration, solve, full)

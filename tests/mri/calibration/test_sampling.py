@@ -97,12 +97,5 @@ def test_a_shift_along_the_other_axis_is_the_same_lattice():
 def test_elements_share_calibration_by_broadcasting():
     masks = torch.stack([lattice_mask((1, 8, 4), (1, 2), first=(0, first)) for first in (0, 1)])
     kspace = KSpace(data=torch.ones(3, 2, 5, 1, 8, 4, dtype=torch.complex64), mask=masks[None])
-    found = list(per_lattice(kspace, (3, 1)))
-    assert [(index, source, one.first[1]) for index, source, _, one in found] == [
-        (0, 0, 0),
-        (1, 0, 1),
-        (2, 1, 0),
-        (3, 1, 1),
-        (4, 2, 0),
-        (5, 2, 1),
-    ]
+    found = [(source, one.first[1]) for source, _, one in per_lattice(kspace, (3, 1))]
+    assert found == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]

@@ -27,11 +27,11 @@ def test_a_dotted_name_is_imported(name):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("sense", "no method 'sense'; there are: .*cg_sense.*rss"),
+        ("sens", "no method 'sens'; there are: .*cg_sense.*rss"),
         ("../rss", "no method"),
         ("nowhere.at_all", "no method 'nowhere.at_all': there is no module nowhere"),
         ("gadgets.mri.fft", "module gadgets.mri.fft has no class Fft"),
-        ("gadgets.mri.methods.cg_sense.Sense", "has no class Sense"),
+        ("gadgets.mri.methods.cg_sense.Sens", "has no class Sens"),
     ],
 )
 def test_an_unknown_method_is_refused(name, message):

@@ -124,6 +124,30 @@ def test_repetitions_may_be_sampled_differently_and_share_maps():
         assert (one - image).norm() < 1e-5 * image.norm()
 
 
+@pytest.mark.parametrize(("steps", "first"), [((1, 2), 0), ((1, 4), 1)])
+def test_the_noise_of_sense_is_what_the_inverse_of_its_normal_matrix_says(steps, first):
+    """g = sqrt([(S^H S)^-1]_ii [S^H S]_ii), S holding the sensitivities of the points that fold onto each other."""
+    csm = torch.randn(6, 1, 24, 16, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    csm[..., :5] = 0
+    csm[..., :9, 5:8] = 0
+    mask = lattice_mask((1, 24, 16), steps, first=(0, first))
+    kspace = KSpace(data=csm * mask, mask=mask)
+    found = Sense().unmixing(kspace, csm).gfactor()[0, 0]
+    for y, x in [(0, 6), (10, 5), (9, 7), (3, 12), (23, 15)]:
+        folded = [(y + place * 24 // steps[1]) % 24 for place in range(steps[1])]
+        there = [place for place in folded if csm[:, 0, place, x].any()]
+        if y not in there:
+            assert found[y, x] == 0
+            continue
+        s = csm[:, 0, there, x].to(torch.complex128)
+        own = there.index(y)
+        normal = s.mH @ s
+        expected = (torch.linalg.inv(normal)[own, own] * normal[own, own]).real.sqrt()
+        torch.testing.assert_close(float(found[y, x]), float(expected), rtol=1e-5, atol=0)
+    assert not found[:, :5].any()
+    assert (found[csm.abs().sum(dim=0)[0] > 0] >= 1 - 1e-5).all()
+
+
 def test_irregular_sampling_is_refused_with_the_reason():
     mask = torch.zeros(1, 1, 48, 40, dtype=torch.bool)
     mask[:, :, [0, 3, 4, 9, 16, 17, 25, 30, 47]] = True
