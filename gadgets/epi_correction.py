@@ -11,7 +11,7 @@ import ismrmrd
 import numpy as np
 
 from gadgets.mri.calibration.odd_even import OddEven, odd_even
-from gadgets.mri.calibration.regridding import Regridding, delayed, trapezoid
+from gadgets.mri.calibration.regridding import Regridding, trapezoid
 from gadgets.mri.channels import mix
 from gadgets.properties import gadget
 from gadgets.stream.blocks import AcquisitionBlock
@@ -66,12 +66,15 @@ def epi_correction(connection: Connection, *, phase_correction: bool = True) -> 
         place, which = item.headers["encoding_space_ref"], item.headers["idx"]["slice"]
         for part in runs(other, navigator, place, which, item.headers["discard_pre"], item.headers["discard_post"]):
             block, number = item[part], int(place[part.start])
+            if other[part.start]:
+                connection.send(block)
+                continue
             if number >= len(spaces):
                 raise ValueError(
                     f"acquisition {_counter(block)} is of encoding space {number}; the header describes {len(spaces)}"
                 )
             space = spaces[number]
-            if other[part.start] or not space.is_epi:
+            if not space.is_epi:
                 connection.send(block)
                 continue
             key = (number, int(which[part.start]))
@@ -238,7 +241,7 @@ def _regridding(readouts: _Readouts, lag: float, n: int) -> Regridding:
 @lru_cache(maxsize=64)
 def _made(places: bytes, lag: float, n: int) -> Regridding:
     """Made once for all slices and repetitions that sample alike."""
-    return Regridding(delayed(np.frombuffer(places, np.float64), lag), n)
+    return Regridding(np.frombuffer(places, np.float64), n, lag=lag)
 
 
 def _regridded(matrix: np.ndarray, data: np.ndarray) -> np.ndarray:

@@ -137,7 +137,7 @@ def test_output_does_not_depend_on_how_acquisitions_arrive():
 def test_what_is_no_echo_planar_readout_passes_unchanged():
     scan = epi_scan(24, samples=36)
     noise = acquisition(np.ones((4, 20)), flags=[ismrmrd.ACQ_IS_NOISE_MEASUREMENT])
-    feedback = acquisition(np.ones((4, 20)), flags=[ismrmrd.ACQ_IS_HPFEEDBACK_DATA])
+    feedback = acquisition(np.ones((4, 20)), flags=[ismrmrd.ACQ_IS_HPFEEDBACK_DATA], encoding_space_ref=7)
     sent = run(epi_correction, [noise, feedback, *scan.lines], scan.header)
     assert_same_acquisitions(acquisitions(sent)[:2], [noise, feedback])
     assert_same_acquisitions(run(epi_correction, scan.lines, header_xml()), scan.lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import ismrmrd
 import numpy as np
@@ -70,9 +71,9 @@ def description(samples: int, **changed: float | None) -> str:
     return f"<trajectoryDescription><identifier>ConventionalEPI</identifier>{listed}</trajectoryDescription>"
 
 
-def epi_header(n: int, coils: int, slices: int = 1, described: str = "") -> bytes:
+def epi_header(n: int, coils: int, slices: int = 1, described: str = "", **more: Any) -> bytes:
     """Header of a scan of n x n points."""
-    made = header_xml((n, n, 1), coils=coils, limits={"slice": (0, slices - 1, 0)}, trajectory="epi")
+    made = header_xml((n, n, 1), coils=coils, limits={"slice": (0, slices - 1, 0)}, trajectory="epi", **more)
     return made.replace(b"<trajectory>epi</trajectory>", b"<trajectory>epi</trajectory>" + described.encode())
 
 
@@ -86,13 +87,16 @@ def epi_scan(
     turn: float = 0.0,
     noise: float = 0.0,
     described: bool = False,
+    rows: Sequence[int] | None = None,
+    flags: Sequence[int] = (),
     seed: int = 0,
 ) -> EpiScan:
     """One shot for each slice, three navigators before each; as many slices as there are `lags` and `phases`.
 
     lags: cycles per field of view by which forward and reverse samples lie before and behind their places. phases:
     radians of forward over reverse readouts. turn: radians per readout, from off resonance. noise: standard deviation
-    of the real and of the imaginary part. described: places are told by the header, not by trajectories.
+    of the real and of the imaginary part. described: places are told by the header, not by trajectories. rows: the
+    lines of k1 that a shot reads, all of them if None; flags: what they carry.
     """
     random = np.random.default_rng(seed)
     said = places(n, samples)
@@ -101,17 +105,18 @@ def epi_scan(
     for s, (lag, phase) in enumerate(zip(lags, phases, strict=True)):
         ideal.append(_BRIGHTNESS * n * sample(_grid(k1, k1), coils=coils, slice_index=s))
         true = {reverse: (-1) ** reverse * places(n, samples, -lag) for reverse in (False, True)}
-        shot = [(0, reverse, True) for reverse in DIRECTIONS] + [(y, y % 2 == 1, False) for y in range(n)]
+        shot = [(0, reverse, True) for reverse in DIRECTIONS]
+        shot += [(y, i % 2 == 1, False) for i, y in enumerate(range(n) if rows is None else rows)]
         for time, (y, reverse, navigator) in enumerate(shot):
             at = _grid(np.zeros(1) if navigator else k1[y : y + 1], true[reverse])
             data = _BRIGHTNESS * n * sample(at, coils=coils, slice_index=s)[:, 0]
             data = data * np.exp(1j * (turn * time + phase * (-0.5 if reverse else 0.5)))
             data = data + noise * (random.standard_normal(data.shape) + 1j * random.standard_normal(data.shape))
-            flags = [ismrmrd.ACQ_IS_REVERSE] * reverse + [ismrmrd.ACQ_IS_PHASECORR_DATA] * navigator
-            flags += [ismrmrd.ACQ_LAST_IN_SLICE] * (y == n - 1)
+            marks = [ismrmrd.ACQ_IS_REVERSE] * reverse + ([ismrmrd.ACQ_IS_PHASECORR_DATA] if navigator else [*flags])
+            marks += [ismrmrd.ACQ_LAST_IN_SLICE] * (time == len(shot) - 1)
             idx = {"kspace_encode_step_1": n // 2 if navigator else y, "slice": s, "segment": int(reverse)}
             counter = len(lines)
-            one = acquisition(data, flags=flags, idx=idx, scan_counter=counter)
+            one = acquisition(data, flags=marks, idx=idx, scan_counter=counter)
             if not described:
                 one = with_trajectory(one, (-1) ** reverse * said / n)
             lines.append(one)

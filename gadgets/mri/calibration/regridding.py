@@ -69,7 +69,8 @@ def delayed(places: NDArray[np.floating], shift: float) -> NDArray[np.float64]:
 class Regridding:
     """From samples at any places along k0 to the grid, for objects within the field of view.
 
-    places: (samples,) in cycles per field of view; n: points of the grid, at -(n // 2) ... n - 1 - n // 2.
+    places: (samples,) in cycles per field of view; n: points of the grid, at -(n // 2) ... n - 1 - n // 2; lag: how
+    `delayed` the samples are.
 
     The signal of such an object is a sum of sinc functions at the samples, and the sum of least energy that gives the
     samples is C_gs C_ss^-1 s with C(k, k') = sinc(k - k'): exact where samples lie no farther apart than the grid, up
@@ -80,7 +81,8 @@ class Regridding:
     level of the image: as when oversampling is cropped, signal grows by it and noise stays. Over k0 noise is not white:
     with denser samples on the ramps there is less of it towards both ends.
 
-    Attributes: `covered`, the slice of the grid that lies within half a step of the samples; the rest is 0.
+    Attributes: `covered`, the slice of the grid that lies within half a step of `places`; the rest is 0. A lag does not
+    change it, so that forward and reverse readouts of a scan cover the same; a point that lags out of reach is fainter.
     Raises ValueError for fewer than two samples, or all at one place, and for samples farther apart than neighbours on
     the grid: the field of view would be folded.
 
@@ -88,20 +90,18 @@ class Regridding:
     Rosenfeld, MRM 1998;40:14. doi:10.1002/mrm.1910400103
     """
 
-    def __init__(self, places: NDArray[np.floating], n: int) -> None:
-        self._places = np.asarray(places, np.float64)
-        if self._places.ndim != 1 or len(np.unique(self._places)) < 2:
-            raise ValueError(f"places of samples have shape {self._places.shape}, expected (samples,), at 2 or more")
-        steps = np.diff(np.sort(self._places))
+    def __init__(self, places: NDArray[np.floating], n: int, *, lag: float = 0.0) -> None:
+        if places.ndim != 1:
+            raise ValueError(f"places of samples have shape {places.shape}, expected (samples,)")
+        self._places = delayed(places, lag)
+        steps = np.diff(np.sort(places.astype(np.float64)))
         if steps.max() > _ROUNDING:
             raise ValueError(
                 f"samples lie up to {steps.max():.3g} steps of the grid apart: "
                 "they do not resolve the field of view along the readout"
             )
         self._grid = np.arange(n) - n // 2
-        inside = np.flatnonzero(
-            (self._grid >= self._places.min() - 0.5) & (self._grid <= self._places.max() + 0.5)
-        ).tolist()
+        inside = np.flatnonzero((self._grid >= places.min() - 0.5) & (self._grid <= places.max() + 0.5)).tolist()
         if not inside:
             raise ValueError(f"no sample lies on the grid of {n} points: they are from {places[0]} to {places[-1]}")
         self.covered = slice(inside[0], inside[-1] + 1)

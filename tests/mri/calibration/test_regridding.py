@@ -114,13 +114,14 @@ def test_what_samples_do_not_reach_is_zero():
     matrix = regridding.matrix()
     assert not matrix[:14].any()
     assert (np.abs(matrix[14:]).sum(axis=1) > 0.5).all()
+    assert Regridding(at, 48, lag=1.2).covered == regridding.covered
 
 
 @pytest.mark.parametrize(
     ("at", "n", "words"),
     [
         (np.arange(-16, 16) * 1.3, 32, "samples lie up to 1.3 steps of the grid apart"),
-        (np.zeros(8), 32, "at 2 or more"),
+        (np.zeros(8), 32, "8 samples at one place along k0 are no readout"),
         (np.zeros((8, 2)), 32, r"shape \(8, 2\)"),
         (np.arange(60.0, 70.0), 32, "no sample lies on the grid of 32 points"),
     ],
@@ -173,5 +174,5 @@ def test_a_lag_moves_samples_less_on_ramps():
     assert moved[36] == pytest.approx(0.5, abs=1e-3)
     assert moved[0] < 0.2
     np.testing.assert_allclose(delayed(-places(48, 72), -0.5), -found)
-    with pytest.raises(ValueError, match="8 samples at one place"):
-        delayed(np.ones(8), 0.1)
+    expected = Regridding(found, 48).matrix()
+    np.testing.assert_array_equal(Regridding(places(48, 72), 48, lag=0.5).matrix(), expected)
