@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PipelineNotFound", "find", "folders", "names", "run"]
 
-# Scanners ask for the noise pipeline by Gadgetron's name for it.
-_ALIASES = {"default_measurement_dependencies.xml": "measurement_dependencies.xml"}
+# Scanners ask by Gadgetron's names.
+_ALIASES = {
+    "default_measurement_dependencies.xml": "measurement_dependencies.xml",
+    "Generic_Cartesian_Grappa.xml": "generic_cartesian_grappa.xml",
+}
 
 
 class PipelineNotFound(ConfigError):

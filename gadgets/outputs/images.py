@@ -63,6 +63,28 @@ def split(images: ImageArray) -> Iterator[ismrmrd.Image]:
         yield ismrmrd.Image(head=header, data=images.data[..., n, s, loc].T, meta=meta)
 
 
+def metas_of(images: ImageArray) -> list[ismrmrd.Meta]:
+    """The metas of an array, copied; none where it has none."""
+    return [ismrmrd.Meta.deserialize(m) if isinstance(m, str) else copied(m) for m in images.meta or []]
+
+
+def changed_array(
+    images: ImageArray,
+    pixels: np.ndarray,
+    *,
+    headers: HeaderArray | None = None,
+    metas: list[ismrmrd.Meta] | None = None,
+) -> ImageArray:
+    """An array with other pixels (LOC, S, N, channel, z, y, x) and, where given, headers and metas; else as it was."""
+    return ImageArray(
+        data=pixels.T,
+        headers=images.headers if headers is None else headers,
+        meta=images.meta if metas is None else [meta.serialize() for meta in metas],
+        waveform=images.waveform,
+        acq_headers=images.acq_headers,
+    )
+
+
 def is_empty(header: Any) -> bool:
     """Whether a header is all zeros."""
     return not any(bytes(header))

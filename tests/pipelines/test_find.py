@@ -16,6 +16,7 @@ def test_the_name_that_scanners_use():
     expected = pipelines.find("measurement_dependencies")
     assert pipelines.find("default_measurement_dependencies") == expected
     assert pipelines.find("default_measurement_dependencies.xml") == expected
+    assert pipelines.find("Generic_Cartesian_Grappa.xml") == pipelines.find("generic_cartesian_grappa")
 
 
 def test_a_gadgetrons_folder_comes_after_ours(tmp_path, monkeypatch):

@@ -52,3 +52,30 @@ def compression_matrix(
     first = (sizes >= sizes.max(axis=1, keepdims=True) / 2).argmax(axis=1)
     chosen = np.take_along_axis(rows, first[:, None], axis=1)
     return (rows * (chosen.conj() / np.abs(chosen))).astype(np.complex64)
+
+
+def eigen_channels(
+    samples: NDArray[np.complexfloating], *, coils: int | None = None, threshold: float = 0.0
+) -> NDArray[np.complex64]:
+    """Principal components of the channels less their mean: (kept, coil), by decreasing energy, as Gadgetron has them.
+
+    samples: (coil, samples). The rows are orthonormal. Kept are `coils` of them, or those with at least `threshold` of
+    the first one's energy. Their phases are those that LAPACK's singular value decomposition leaves: Gadgetron's coil
+    maps depend on them where there is noise alone, which `compression_matrix` with its fixed phases would change.
+
+    Raises ValueError for samples that are not finite or all alike, and for limits out of range.
+
+    Huang et al., Magn Reson Imaging 2008;26:133. doi:10.1016/j.mri.2007.04.010
+    """
+    if coils is not None and coils < 1:
+        raise ValueError(f"coils is {coils}, expected 1 or more")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is {threshold}, expected a share from 0 to 1")
+    if not np.isfinite(samples).all():
+        raise ValueError("samples are NaN or infinite")
+    centred = samples - samples.mean(axis=1, keepdims=True)
+    _, values, adjoint = np.linalg.svd(centred.T, full_matrices=len(samples) > samples.shape[1])
+    if not values[0] > 0:
+        raise ValueError("samples are all alike: there are no principal channels")
+    kept = int((np.square(values) >= threshold * np.square(values[0])).sum()) if threshold else len(samples)
+    return adjoint[: min(kept, coils or kept)].conj().astype(np.complex64)

@@ -11,7 +11,9 @@ from gadgets.mri.calibration.eigen import normalised
 from gadgets.mri.calibration.local_covariance import neighbourhoods
 
 
-def inati(images: Tensor, *, kernel: int | Sequence[int] = 7, iterations: int = 3) -> Tensor:
+def inati(
+    images: Tensor, *, kernel: int | Sequence[int] = 7, iterations: int = 3, as_gadgetron: bool = False
+) -> Tensor:
     """Maps (*other, coil, z, y, x) from coil images of the same shape, which should be of low resolution.
 
     Around each point, the coil images m in a box of `kernel` points per axis (odd; one number, or those along z, y, x)
@@ -23,6 +25,10 @@ def inati(images: Tensor, *, kernel: int | Sequence[int] = 7, iterations: int = 
     phase of the object is smooth it goes into the maps, and the image that they combine is real and positive but for
     what changes within a box. Maps of `walsh`, whose phase is that of a virtual coil, have singularities where that
     coil sees nothing; these have none as long as signals in a box do not cancel in all coils.
+
+    `as_gadgetron`: begin with conj(s), take the opposite edge of the image for what is beyond its edges, and set the
+    phase at the end. It changes maps where no vector stands out, in noise and at the edges; images that are to agree
+    with Gadgetron's in their background need it.
 
     Raises ValueError for a kernel that is not odd, and for fewer than 1 iteration.
 
@@ -41,10 +47,13 @@ def inati(images: Tensor, *, kernel: int | Sequence[int] = 7, iterations: int = 
     flat = flat / torch.where(peak > 0, peak, 1)
     csm = torch.empty_like(flat)
     for index, image in enumerate(flat):
-        for (z, y), covariance, total in neighbourhoods(image, window):
-            vectors, _ = normalised(total)
+        for (z, y), covariance, total in neighbourhoods(image, window, periodic=as_gadgetron):
+            vectors, _ = normalised(total.conj() if as_gadgetron else total)
             for _ in range(iterations):
                 vectors, _ = normalised((covariance * vectors).sum(dim=1))
+            if as_gadgetron:
+                overlap = (total.conj() * vectors).sum(dim=0)
+                vectors = vectors * torch.exp(-1j * overlap.angle())
             there = csm[index, :, z, y]
             csm[index, :, z, y] = vectors.reshape(there.shape)
     return csm.reshape(images.shape)

@@ -14,16 +14,25 @@ _CHUNK = 1 << 21
 Rows = tuple[slice, slice]
 
 
-def neighbourhoods(image: Tensor, window: Sequence[int]) -> Iterator[tuple[Rows, Tensor, Tensor]]:
+def neighbourhoods(
+    image: Tensor, window: Sequence[int], *, periodic: bool = False
+) -> Iterator[tuple[Rows, Tensor, Tensor]]:
     """Slices of (z, y), and for the points there the covariance and the sum of the channels in the box around each.
 
     image: (coil, z, y, x). `window`: points of the box along (z, y, x), odd; axes of length 1 have no neighbours, and
-    beyond the edges there is nothing. The covariance, sum m m^H over the box, is (coil, coil, point), the sum of m
-    (coil, point): points last, so that many small products are few long ones. Slices are as large as memory allows.
+    beyond the edges there is nothing or, with `periodic`, the opposite edge. The covariance, sum m m^H over the box, is
+    (coil, coil, point), the sum of m (coil, point): points last, so that many small products are few long ones. Slices
+    are as large as memory allows.
     """
     n_coils, nz, ny, nx = image.shape
     half = [width // 2 if length > 1 else 0 for width, length in zip(window, (nz, ny, nx), strict=True)]
-    padded = pad(image, [edge for width in reversed(half) for edge in (width, width)])
+    if periodic:
+        padded = image
+        for axis, width in enumerate(half, start=1):
+            places = torch.arange(-width, image.shape[axis] + width, device=image.device) % image.shape[axis]
+            padded = padded.index_select(axis, places)
+    else:
+        padded = pad(image, [edge for width in reversed(half) for edge in (width, width)])
     planes = min(nz, max(1, _CHUNK // (n_coils**2 * ny * nx)))
     rows = min(ny, max(1, _CHUNK // (n_coils**2 * planes * nx)))
     for z in range(0, nz, planes):

@@ -8,6 +8,7 @@ from torch import Tensor
 from gadgets.mri.calibration.region import calibration_region
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
+from gadgets.mri.windows import hann
 
 
 def low_resolution(reference: KSpace) -> Tensor:
@@ -27,4 +28,19 @@ def low_resolution(reference: KSpace) -> Tensor:
             block = block * taper.reshape([-1] + [1] * (-1 - axis))
     data = torch.zeros_like(reference.data)
     data[..., k2, k1, k0] = block
+    return ifft(data, (-3, -2, -1))
+
+
+def smooth_low_resolution(reference: KSpace) -> Tensor:
+    """As `low_resolution`, with a Hann window over the region along every axis, whatever it covers.
+
+    So the images have neither ringing nor details, as stock chains make them for their maps; noise keeps its level.
+    Raises ValueError where the centre was not sampled.
+    """
+    region = calibration_region(reference.mask)
+    data = torch.zeros_like(reference.data)
+    block = reference.data[(..., *region)]
+    for axis, size in zip((-3, -2, -1), block.shape[-3:], strict=True):
+        block = block * hann(size).to(block).reshape([-1] + [1] * (-1 - axis))
+    data[(..., *region)] = block
     return ifft(data, (-3, -2, -1))
