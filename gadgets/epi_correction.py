@@ -44,8 +44,9 @@ def epi_correction(connection: Connection, *, phase_correction: bool = True) -> 
 
     Three or more navigators (ACQ_IS_PHASECORR_DATA) in alternating directions, read without phase encoding, come before
     the acquisitions of their slice; further navigators hold from the next acquisition on. From them, a phase and a
-    shift between forward and reverse readouts, common to all channels, are found and taken out, half from each.
-    Navigators are consumed.
+    shift between forward and reverse readouts, common to all channels, are found. Reverse readouts are turned by the
+    phase. The shift is taken for a lag of the receiver, which moves forward and reverse samples by half of it each, and
+    by less on ramps. Navigators are consumed.
 
     Sent acquisitions have no trajectory, center_sample in the middle, discard_pre and discard_post where samples do not
     reach, and are not marked as reverse. The noise level of the image is kept, as by remove_ro_oversampling. Noise,

@@ -10,6 +10,8 @@ from gadgets.mri.channels import mix
 # What samples see with less than 1/25 of the energy that samples on the grid would see it with is left out: elsewhere
 # noise is amplified by 5 at most, and that only beyond the last sample.
 _FAINTEST = 0.04
+# Times in headers are whole microseconds: by that much the receiver may seem to be open too early or too late.
+_MICROSECOND = 1.0
 # Samples may be that much farther apart than neighbours of the grid: trajectories are rounded.
 _ROUNDING = 1.01
 
@@ -32,7 +34,7 @@ def trapezoid(
     if samples < 2 or dwell <= 0:
         raise ValueError(f"a readout of {samples} samples of {dwell:g} microseconds")
     opening, closing = delay, delay + samples * dwell
-    if opening < 0 or closing > total:
+    if opening < -_MICROSECOND or closing > total + _MICROSECOND:
         raise ValueError(
             f"samples are taken from {opening:g} to {closing:g} microseconds; the gradient lasts from 0 to {total:g}"
         )
@@ -83,8 +85,8 @@ class Regridding:
 
     Attributes: `covered`, the slice of the grid that lies within half a step of `places`; the rest is 0. A lag does not
     change it, so that forward and reverse readouts of a scan cover the same; a point that lags out of reach is fainter.
-    Raises ValueError for fewer than two samples, or all at one place, and for samples farther apart than neighbours on
-    the grid: the field of view would be folded.
+    Raises ValueError for fewer than two samples, or all at one place, for places that are not finite, and for samples
+    farther apart than neighbours on the grid: the field of view would be folded.
 
     Bruder et al., MRM 1992;23:311. doi:10.1002/mrm.1910230211
     Rosenfeld, MRM 1998;40:14. doi:10.1002/mrm.1910400103
@@ -93,6 +95,8 @@ class Regridding:
     def __init__(self, places: NDArray[np.floating], n: int, *, lag: float = 0.0) -> None:
         if places.ndim != 1:
             raise ValueError(f"places of samples have shape {places.shape}, expected (samples,)")
+        if not np.isfinite(places).all():
+            raise ValueError("places of samples are NaN or infinite")
         self._places = delayed(places, lag)
         steps = np.diff(np.sort(places.astype(np.float64)))
         if steps.max() > _ROUNDING:

@@ -123,6 +123,7 @@ def test_what_samples_do_not_reach_is_zero():
         (np.arange(-16, 16) * 1.3, 32, "samples lie up to 1.3 steps of the grid apart"),
         (np.zeros(8), 32, "8 samples at one place along k0 are no readout"),
         (np.zeros((8, 2)), 32, r"shape \(8, 2\)"),
+        (np.array([0.0, np.nan, 1.0]), 32, "NaN or infinite"),
         (np.arange(60.0, 70.0), 32, "no sample lies on the grid of 32 points"),
     ],
 )
@@ -141,6 +142,8 @@ def test_trapezoid_is_the_gradient_added_up():
 def test_trapezoid_without_ramps_is_uniform():
     found = trapezoid(32, dwell=5.0, delay=0.0, ramp_up=0.0, flat_top=160.0, ramp_down=0.0, width=32)
     np.testing.assert_allclose(found, np.arange(32) - 15.5)
+    rounded = trapezoid(32, dwell=5.02, delay=0.0, ramp_up=0.0, flat_top=160.0, ramp_down=0.0, width=32)
+    assert np.diff(rounded) == pytest.approx(1, rel=0.01)
 
 
 def test_trapezoid_with_different_ramps_has_its_centre_at_half_of_the_area():
