@@ -56,6 +56,9 @@ def epi_correction(connection: Connection, *, phase_correction: bool = True) -> 
 
     Raises ValueError for acquisitions without navigators, for navigators that are not as above, for a header that does
     not tell where samples lie (naming what is missing), and for samples too far apart for the field of view.
+
+    Bruder et al., MRM 1992;23:311. doi:10.1002/mrm.1910230211
+    Ahn and Cho, IEEE TMI 1987;6:32. doi:10.1109/TMI.1987.4307795
     """
     spaces = [_Space(number, encoding) for number, encoding in enumerate(connection.header.encoding)]
     slices: dict[tuple[int, int], _Slice] = {}
