@@ -17,6 +17,7 @@ from gadgets.mri.kspace import KSpace
 from gadgets.outputs.image_headers import image_headers
 from gadgets.outputs.images import Counter, image_array
 from gadgets.outputs.meta import new_meta
+from gadgets.outputs.sampling import record_sampling
 from gadgets.properties import gadget
 from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
@@ -24,6 +25,7 @@ from gadgets.stream.dtypes import ACQUISITION_HEADER
 from gadgets.stream.headers import header_array
 from gadgets.tensors import (
     References,
+    encoded_field,
     first_of_slice,
     holds_maps,
     kspace,
@@ -62,7 +64,8 @@ def reconstruct(connection: Connection, *, method: str = "cg_sense", device: str
     first with lines serves for all of the slice.
 
     Images are complex64, on the reconstructed matrix and field of view, those of encoding space e in series e. Their
-    meta names the method with all its settings. Encoding spaces without data are skipped.
+    meta names the method with all its settings, and says what was sampled (for `partial_fourier`). Encoding spaces
+    without data are skipped.
 
     Raises ValueError for a device that is absent, for scans that are off the Cartesian grid, and what the method
     raises, with the slice and repetition at which it happened.
@@ -125,13 +128,17 @@ class _Reconstruction:
     def _array(self, pixels: Tensor, buffer: ReconBuffer, space: int) -> ImageArray:
         pixels, field_of_view = to_reconstructed(pixels, buffer.sampling)
         matrix = tuple(pixels.shape[:-4:-1])
+        encoded = encoded_field(buffer.data.shape[0], buffer.sampling)
+        zoom = [made / own if own > 0 else 1.0 for made, own in zip(field_of_view, encoded, strict=True)]
         headers = image_headers(buffer, matrix, field_of_view, image_type=ismrmrd.IMTYPE_COMPLEX, series=space)
         history, comment = ["deepgadgets", self.name], repr(self.method)
         measurement = self.connection.header.measurementInformation
         protocol = (measurement.protocolName if measurement else None) or ""
 
         def describe(header: Any) -> ismrmrd.Meta:
-            return new_meta(header, history, comment=comment, description=protocol)
+            meta = new_meta(header, history, comment=comment, description=protocol)
+            record_sampling(meta, space, buffer.sampling, matrix, zoom)
+            return meta
 
         return image_array(pixels.numpy(), headers, describe, self.counter)
 

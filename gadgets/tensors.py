@@ -179,7 +179,7 @@ def to_reconstructed(images: Tensor, sampling: SamplingDescription) -> tuple[Ten
     """
     matrix, field = list(images.shape[-3:]), []
     target = list(matrix)
-    encoded = _encoded_field(images.shape[-1], sampling)
+    encoded = encoded_field(images.shape[-1], sampling)
     for axis, (own, wanted, length) in enumerate(
         zip(encoded, sampling.recon_FOV, sampling.recon_matrix, strict=True), start=1
     ):
@@ -191,7 +191,7 @@ def to_reconstructed(images: Tensor, sampling: SamplingDescription) -> tuple[Ten
     return interpolated(centred(images, matrix), target), field
 
 
-def _encoded_field(samples: int, sampling: SamplingDescription) -> list[float]:
+def encoded_field(samples: int, sampling: SamplingDescription) -> list[float]:
     """The field of view (x, y, z) that the buffer has: readouts may have been cropped to the reconstructed one."""
     encoded, recon = list(sampling.encoded_FOV), list(sampling.recon_FOV)
     full = sampling.encoded_matrix[0]

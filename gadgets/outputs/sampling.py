@@ -8,6 +8,7 @@ the matrix of the image, with the centre of k-space at N // 2.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
 from typing import Any
 
 import ismrmrd
@@ -20,15 +21,36 @@ AXES = ("RO", "E1", "E2")
 SKIP = "Skip_processing_after_recon"
 
 
-def record_sampling(meta: ismrmrd.Meta, space: int, sampling: SamplingDescription) -> None:
-    """Write the encoding space, fields of view (mm), matrices, and the first, central and last place sampled."""
+def record_sampling(
+    meta: ismrmrd.Meta,
+    space: int,
+    sampling: SamplingDescription,
+    matrix: Sequence[int] | None = None,
+    zoom: Sequence[float] = (1.0, 1.0, 1.0),
+) -> None:
+    """Write the encoding space, fields of view (mm), matrices, and the first, central and last place sampled.
+
+    matrix (x, y, z): that of the image, where it is not the buffer's any more; zoom: its field of view over the
+    buffer's. A point of k-space is then `zoom` as far from the centre as it was, and points beyond the matrix are gone.
+    """
     meta["encoding"] = str(space)
     meta["encoding_FOV"] = [repr(float(size)) for size in sampling.encoded_FOV]
     meta["recon_FOV"] = [repr(float(size)) for size in sampling.recon_FOV]
     meta["encoded_matrix"] = [str(size) for size in sampling.encoded_matrix]
     meta["recon_matrix"] = [str(size) for size in sampling.recon_matrix]
-    for axis, limit in zip(AXES, sampling.sampling_limits, strict=True):
-        meta[f"sampling_limits_{axis}"] = [str(place) for place in (limit.min, limit.center, limit.max)]
+    for number, (axis, limit) in enumerate(zip(AXES, sampling.sampling_limits, strict=True)):
+        first, centre, last = limit.min, limit.center, limit.max
+        if matrix is not None:
+            middle = matrix[number] // 2
+            first = max(0, middle - floor((centre - first) * zoom[number]))
+            last = min(matrix[number] - 1, middle + floor((last - centre) * zoom[number]))
+            centre = middle
+        meta[f"sampling_limits_{axis}"] = [str(place) for place in (first, centre, last)]
+
+
+def record_range(meta: ismrmrd.Meta, axis: str, length: int) -> None:
+    """Write that all of an axis of `length` is there."""
+    meta[f"sampling_limits_{axis}"] = [str(place) for place in (0, length // 2, length - 1)]
 
 
 def encoding_of(meta: ismrmrd.Meta, header: Any) -> int:
