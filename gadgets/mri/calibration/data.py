@@ -22,7 +22,7 @@ def calibration_data(reference: KSpace) -> Tensor:
     Raises ValueError where the centre of k-space was not sampled.
     Walsh et al., MRM 2000;43:682. doi:10.1002/(sici)1522-2594(200005)43:5<682::aid-mrm10>3.0.co;2-g
     """
-    k2, k1, k0 = calibration_region(reference.mask)
+    k2, k1, k0 = calibration_region(reference.mask.expand(*reference.other, 1, *reference.matrix))
     data = torch.zeros_like(reference.data)
     data[..., k2, k1, k0] = reference.data[..., k2, k1, k0]
     csm, _ = walsh(low_resolution(reference))

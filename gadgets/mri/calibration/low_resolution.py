@@ -17,7 +17,7 @@ def low_resolution(reference: KSpace) -> Tensor:
     Along axes where that region covers less than the matrix, a Hann window over it keeps the images from ringing; along
     the others nothing is changed. Raises ValueError where the centre was not sampled.
     """
-    region = calibration_region(reference.mask)
+    region = calibration_region(reference.mask.expand(*reference.other, 1, *reference.matrix))
     k2, k1, k0 = region
     block = reference.data[..., k2, k1, k0]
     for axis, (part, length) in zip((-3, -2, -1), zip(region, reference.matrix, strict=True), strict=True):

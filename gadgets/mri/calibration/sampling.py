@@ -98,12 +98,12 @@ def per_lattice(kspace: KSpace, shared: Sequence[int]) -> Iterator[tuple[int, Te
     """Of each element of `other` in turn: the number of its calibration, its mask (k2, k1, k0) and its lattice.
 
     shared: the lengths of `other` of the calibration, 1 where several elements share it. Numbers count along all axes
-    of `other` as one.
+    of `other` as one. Where nothing was acquired, nothing can be made: such an element counts as full.
     """
     masks = kspace.mask.expand(*kspace.other, 1, *kspace.matrix).reshape(-1, *kspace.matrix)
     sources = np.broadcast_to(np.arange(prod(shared)).reshape(shared), kspace.other).ravel()
     for mask, source in zip(masks, sources, strict=True):
-        yield int(source), mask, lattice(mask)
+        yield int(source), mask, lattice(mask if mask.any() else ~mask)
 
 
 def _choices(length2: int, length1: int) -> list[tuple[int, int, int]]:
