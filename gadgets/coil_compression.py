@@ -1,16 +1,17 @@
-"""Fewer virtual channels with nearly all of the signal, by principal components."""
+"""Fewer virtual channels with nearly all of the signal, by principal components: of the scan, or along the readout."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import ismrmrd
 import numpy as np
 
 from gadgets.mri.calibration.compression import compression_matrix
-from gadgets.mri.channels import mix
+from gadgets.mri.calibration.geometric_compression import geometric_compression
+from gadgets.mri.channels import mix, mix_along
 from gadgets.properties import gadget
 from gadgets.receivers import receivers_message, receivers_of
 from gadgets.stream.blocks import AcquisitionBlock
@@ -38,12 +39,20 @@ def _check(settings: Mapping[str, Any]) -> None:
 
 
 @gadget(check=_check)
-def coil_compression(connection: Connection, *, coils: int | None = None, energy: float = 0.9995) -> None:
+def coil_compression(
+    connection: Connection,
+    *,
+    method: Literal["pca", "gcc"] = "pca",
+    coils: int | None = None,
+    energy: float = 0.9995,
+) -> None:
     """Replace the channels by their leading principal components. acquisitions -> acquisitions.
 
-    One matrix of orthonormal rows serves the whole scan, all slices and encoding spaces, and is not estimated again. It
-    comes from the calibration lines (flags 20, 21) of the first frame or, where there are none, from its image data.
-    The data should be noise-adjusted: only then can the energy of a component be compared with the noise.
+    method: `pca`, one matrix of orthonormal rows, or `gcc` (geometric coil compression), one at each place along the
+    readout, aligned with its neighbours, which needs fewer channels for the same signal. What is estimated serves the
+    whole scan, all slices and encoding spaces, and is not estimated again. It comes from the calibration lines (flags
+    20, 21) of the first frame or, where there are none, from its image data. The data should be noise-adjusted: only
+    then can the energy of a component be compared with the noise.
 
     Items are held back, in order, until the matrix is known: until the first frame ends (a change of repetition, or
     the flag LAST_IN_REPETITION or LAST_IN_MEASUREMENT), until image data follow 16 calibration lines of each slice of
@@ -54,11 +63,16 @@ def coil_compression(connection: Connection, *, coils: int | None = None, energy
     coils: virtual channels to keep; where it is given, energy has no say. energy: share of the energy, above 0 and up
     to 1, to be kept at least, with the fewest channels that do.
 
-    Raises ValueError for data that are not finite or all zero, and for a number of channels that changes.
+    `gcc` is for Cartesian readouts of one length, after remove_ro_oversampling (maps are normalised over the receivers
+    on the field of view that readouts have here), with echoes in the middle.
 
-    Huang et al., Magn Reson Imaging 2008;26:133. doi:10.1016/j.mri.2007.04.010
+    Raises ValueError for data that are not finite or all zero, for a number of channels that changes and, with `gcc`,
+    for readouts with a trajectory, in reverse, or of another length.
+
+    pca: Huang et al., Magn Reson Imaging 2008;26:133. doi:10.1016/j.mri.2007.04.010
+    gcc: Zhang et al., MRM 2013;69:571. doi:10.1002/mrm.24267
     """
-    compression = _Compression(connection.header, coils, None if coils is not None else energy)
+    compression = _Compression(connection.header, method, coils, None if coils is not None else energy)
     for item in connection.blocks():
         for ready in compression.take(item):
             connection.send(ready)
@@ -69,8 +83,9 @@ def coil_compression(connection: Connection, *, coils: int | None = None, energy
 class _Compression:
     """What is held back of the first frame and, once that is complete, the matrix."""
 
-    def __init__(self, header: Any, coils: int | None, energy: float | None):
-        self.coils, self.energy = coils, energy
+    def __init__(self, header: Any, method: str, coils: int | None, energy: float | None):
+        self.geometric, self.coils, self.energy = method == "gcc", coils, energy
+        # (kept, coil), or (x, kept, coil) along the readout.
         self.matrix: np.ndarray | None = None
         self.receivers: np.ndarray | None = None
         self.held: list[tuple[Any, bool]] = []
@@ -140,44 +155,60 @@ class _Compression:
             self.matrix = self._estimate([item for item, compress in held if compress])
         if self.receivers is not None:
             # The rows of the matrix are orthonormal: its adjoint leads back from virtual channels to those before.
-            back = self.receivers if self.matrix is None else self.receivers @ self.matrix.conj().T
+            back = self.receivers if self.matrix is None else self.receivers @ self.matrix.conj().swapaxes(-1, -2)
             self.receivers = None
             yield receivers_message(back)
         for item, compress in held:
             yield self._compressed(item) if compress and self.matrix is not None else item
 
     def _estimate(self, blocks: list[AcquisitionBlock]) -> np.ndarray:
-        """The matrix (kept, coil) by the calibration lines among `blocks`, or by their image data."""
+        """The matrix by the calibration lines among `blocks`, or by their image data."""
         source, masks = "calibration lines", [any_flag(block.headers, _CALIBRATION) for block in blocks]
         if not any(mask.any() for mask in masks):
             source, masks = "image data", [~any_flag(block.headers, AUXILIARY) for block in blocks]
-        channels = blocks[0].data.shape[1]
+        channels, places = blocks[0].data.shape[1:]
         step = -(-sum(int(mask.sum()) for mask in masks) // _SAMPLED)
         samples, skip = [], 0
         for block, mask in zip(blocks, masks, strict=True):
-            _expect(block, channels)
-            places = np.flatnonzero(mask)
-            chosen = block.data[places[skip::step]]
-            skip = (skip - len(places)) % step
-            samples.append(np.moveaxis(chosen, 1, 0).reshape(channels, -1))
-        matrix = compression_matrix(np.concatenate(samples, axis=1), coils=self.coils, energy=self.energy)
-        log.info("%d of %d channels kept, by the %s of the first frame", len(matrix), channels, source)
+            self._expect(block, channels, places)
+            indices = np.flatnonzero(mask)
+            samples.append(block.data[indices[skip::step]])
+            skip = (skip - len(indices)) % step
+        if self.geometric:
+            matrix = geometric_compression(np.concatenate(samples), coils=self.coils, energy=self.energy)
+        else:
+            columns = [np.moveaxis(each, 1, 0).reshape(channels, -1) for each in samples]
+            matrix = compression_matrix(np.concatenate(columns, axis=1), coils=self.coils, energy=self.energy)
+        log.info("%d of %d channels kept, by the %s of the first frame", matrix.shape[-2], channels, source)
         return matrix
 
     def _compressed(self, block: AcquisitionBlock) -> AcquisitionBlock:
         assert self.matrix is not None
-        kept, channels = self.matrix.shape
-        _expect(block, channels)
-        compressed = block.with_data(mix(self.matrix, block.data), block.trajectory)
+        *places, kept, channels = self.matrix.shape
+        self._expect(block, channels, *places)
+        mixed = mix_along(self.matrix, block.data) if self.geometric else mix(self.matrix, block.data)
+        compressed = block.with_data(mixed, block.trajectory)
         compressed.headers["available_channels"] = kept
         mask = (1 << kept) - 1
         compressed.headers["channel_mask"] = [(mask >> (64 * word)) & (2**64 - 1) for word in range(16)]
         return compressed
 
-
-def _expect(block: AcquisitionBlock, channels: int) -> None:
-    if block.data.shape[1] != channels:
-        raise ValueError(
-            f"acquisition {block.headers['scan_counter'][0]} has {block.data.shape[1]} channels, "
-            f"the first ones have {channels}: they cannot be compressed alike"
-        )
+    def _expect(self, block: AcquisitionBlock, channels: int, places: int = 0) -> None:
+        counters = block.headers["scan_counter"]
+        if block.data.shape[1] != channels:
+            raise ValueError(
+                f"acquisition {counters[0]} has {block.data.shape[1]} channels, the first ones have {channels}: "
+                "they cannot be compressed alike"
+            )
+        if not self.geometric:
+            return
+        alike = "gcc is for Cartesian readouts that are alike, pca for all"
+        if block.data.shape[2] != places:
+            raise ValueError(
+                f"acquisition {counters[0]} has {block.data.shape[2]} samples, the first ones have {places}: {alike}"
+            )
+        if block.trajectory is not None:
+            raise ValueError(f"acquisition {counters[0]} has a trajectory: {alike}")
+        reverse = block.flagged(ismrmrd.ACQ_IS_REVERSE)
+        if reverse.any():
+            raise ValueError(f"acquisition {counters[reverse][0]} was read in reverse: {alike}")

@@ -174,3 +174,61 @@ def test_data_that_give_no_matrix_are_refused():
 def test_settings_out_of_range_are_refused(properties):
     with pytest.raises((ValueError, PropertyError), match=next(iter(properties))):
         run(coil_compression, scan(), HEADER, **properties)
+
+
+def turning(lines=40):
+    """Acquisitions whose channels see two signals, in a mixture that turns along the readout."""
+    rng = np.random.default_rng(5)
+    signal = rng.standard_normal((lines, 2, 16)) + 1j * rng.standard_normal((lines, 2, 16))
+    turn = np.exp(2j * np.pi * np.arange(16) / 16 * np.arange(6)[:, None] / 3)
+    image = turn * np.einsum("cm,nmx->ncx", rng.standard_normal((6, 2)), signal)
+    data = np.fft.fft(np.fft.ifftshift(image, -1), axis=-1, norm="ortho").astype(np.complex64)
+    return [
+        acquisition(one, flags=CALIBRATION, idx={"kspace_encode_step_1": i}, scan_counter=i)
+        for i, one in enumerate(data)
+    ]
+
+
+def test_along_the_readout_fewer_channels_hold_the_signal():
+    given = turning()
+    sent = {m: stacked(run(coil_compression, given, HEADER, method=m, coils=2)) for m in ("gcc", "pca")}
+    energy = np.linalg.norm(stacked(given)) ** 2
+    assert np.linalg.norm(sent["pca"]) ** 2 < 0.9 * energy
+    # The mixture is not quite the same over the five points that share a covariance.
+    assert np.linalg.norm(sent["gcc"]) ** 2 > 0.9 * energy
+
+
+def test_gcc_does_not_depend_on_how_acquisitions_arrive():
+    found = outputs(coil_compression, scan(modes=6), HEADER, method="gcc", coils=4)
+    for each in found:
+        assert_same_acquisitions(each, found[0])
+
+
+def test_gcc_is_computed_from_the_lines_that_pca_is():
+    first, other = (scan(modes=6, repetitions=1, calibration=range(12, 28), seed=seed) for seed in (1, 2))
+    mixed = [*other[:12], *first[12:28], *other[28:]]
+    found, expected = (stacked(run(coil_compression, i, HEADER, method="gcc", coils=3)) for i in (mixed, first))
+    np.testing.assert_allclose(found[12:28], expected[12:28], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"flags": [ismrmrd.ACQ_IS_REVERSE]}, "acquisition 99 was read in reverse"),
+        ({"traj": True}, "acquisition 99 has a trajectory"),
+        ({"data": np.ones((6, 12))}, "acquisition 99 has 12 samples, the first ones have 16"),
+    ],
+)
+def test_gcc_refuses_readouts_that_differ(change, words):
+    trajectory = change.pop("traj", None)
+    other = acquisition(**({"data": np.ones((6, 16)), "scan_counter": 99} | change))
+    if trajectory is not None:
+        other.resize(16, 6, 2)
+    for items in ([*scan(), other], [*scan()[:3], other, *scan()[3:]]):
+        with pytest.raises(ValueError, match=words):
+            run(coil_compression, items, HEADER, method="gcc")
+
+
+def test_a_method_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(PropertyError, match="'svd', expected one of 'pca', 'gcc'"):
+        run(coil_compression, scan(), HEADER, method="svd")

@@ -4,6 +4,7 @@ import pytest
 from gadgets import tensors
 from gadgets.coil_sensitivities import coil_sensitivities
 from gadgets.mri.phantom.scan import cartesian, coil_maps, truth
+from gadgets.receivers import receivers_message
 from gadgets.stream.codec import encode
 from gadgets.stream.control import Text
 from gadgets.stream.transport import decoded
@@ -128,3 +129,9 @@ def test_support_says_how_much_of_the_image_is_kept():
     kept = [abs(maps(run(coil_sensitivities, [item], support=s)[0])).sum(axis=3) > 0 for s in (0, 0.5, 0.95)]
     assert kept[0].all()
     assert kept[0].sum() > kept[1].sum() > kept[2].sum() > 0
+
+
+def test_channels_described_at_other_places_are_refused():
+    message = receivers_message(np.ones((16, COILS, COILS)))
+    with pytest.raises(ValueError, match="channels at 16 places along the readout, the data have 32"):
+        run(coil_sensitivities, [message, recon_data((undersampled(0), calibration(0)))])

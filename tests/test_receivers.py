@@ -8,7 +8,7 @@ import pytest
 
 from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.quality.support import support
-from gadgets.receivers import WAVEFORM_ID, receivers_message, receivers_of
+from gadgets.receivers import ALONG_READOUT_ID, WAVEFORM_ID, receivers_message, receivers_of
 from gadgets.stream.codec import encode
 from gadgets.stream.transport import decoded
 from tests.support.items import complex_noise
@@ -27,12 +27,24 @@ def test_the_matrix_survives_the_wire() -> None:
     np.testing.assert_allclose(found, scaled, rtol=1e-6)
 
 
+@pytest.mark.parametrize("receivers", [2, 3, 5])
+def test_products_of_columns_along_the_readout_survive_the_wire(receivers: int) -> None:
+    matrix = complex_noise(np.random.default_rng(0), 10 * receivers, 3).reshape(10, receivers, 3)
+    (item,) = decoded(b"".join(encode(receivers_message(matrix))))
+    found = receivers_of(item)
+    assert found is not None
+    assert found.shape == (10, 3, 3)
+    scaled = matrix * np.sqrt(30) / np.linalg.norm(matrix)
+    products = (each.conj().swapaxes(1, 2) @ each for each in (found, scaled))
+    np.testing.assert_allclose(*products, rtol=1e-5, atol=1e-5)
+
+
 def test_other_waveforms_carry_no_matrix() -> None:
     assert receivers_of(ismrmrd.Waveform.from_array(np.zeros((2, 4), np.uint32))) is None
-    assert WAVEFORM_ID > 1023
+    assert 1023 < WAVEFORM_ID < ALONG_READOUT_ID
 
 
-def reconstructed(*, adjust: bool, describe: bool, coils: int | None) -> np.ndarray:
+def reconstructed(*, adjust: bool, describe: bool, coils: int | None, method: str = "pca") -> np.ndarray:
     """The phantom by the SENSE chain, with one coil ten times as noisy as the others."""
     rng = np.random.default_rng(3)
     deviation = np.ones(COILS)
@@ -44,7 +56,7 @@ def reconstructed(*, adjust: bool, describe: bool, coils: int | None) -> np.ndar
     ]
     chain = [
         ("noise_adjust", {"perform_noise_adjust": adjust, "describe_channels": describe}),
-        ("coil_compression", {"coils": coils or COILS}),
+        ("coil_compression", {"coils": coils or COILS, "method": method}),
         "acquisition_accumulate_trigger",
         "bucket_to_buffer",
         "coil_sensitivities",
@@ -56,8 +68,8 @@ def reconstructed(*, adjust: bool, describe: bool, coils: int | None) -> np.ndar
     return np.abs(image.data[0, 0])
 
 
-@pytest.mark.parametrize("coils", [None, COILS - 1])
-def test_images_are_as_bright_as_without_whitening(coils: int | None) -> None:
+@pytest.mark.parametrize(("coils", "method"), [(None, "pca"), (COILS - 1, "pca"), (None, "gcc"), (COILS - 2, "gcc")])
+def test_images_are_as_bright_as_without_whitening(coils: int | None, method: str) -> None:
     plain = reconstructed(adjust=False, describe=False, coils=None)
     inside = support(plain) & (plain > 0.1 * plain.max())
 
@@ -65,8 +77,8 @@ def test_images_are_as_bright_as_without_whitening(coils: int | None) -> None:
         ratio = image[inside] / plain[inside]
         return float(ratio.std() / ratio.mean())
 
-    described = spread(reconstructed(adjust=True, describe=True, coils=coils))
-    weighted = spread(reconstructed(adjust=True, describe=False, coils=coils))
+    described = spread(reconstructed(adjust=True, describe=True, coils=coils, method=method))
+    weighted = spread(reconstructed(adjust=True, describe=False, coils=coils, method=method))
     # What remains: maps are estimated anew, and compression leaves out channels with a little signal.
     assert described < weighted / 3
     assert weighted > 0.05

@@ -47,6 +47,37 @@ def gram(samples: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
     return total
 
 
+def mix_along(matrices: NDArray[np.complex64], data: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """matrices (x, out, channel) times data (n, channel, k0), in image space along the readout: (n, out, k0).
+
+    Raises ValueError for readouts of another length than there are matrices.
+    """
+    places, rows, channels = matrices.shape
+    if data.shape[1:] != (channels, places):
+        raise ValueError(f"data has shape {data.shape}, expected (n, {channels}, {places}) for these matrices")
+    # Without shifts, each transform is off by a phase that the way back undoes, and places are those of a plain FFT.
+    plain = np.fft.ifftshift(matrices, axes=0)
+    image = np.fft.ifft(data, axis=2).swapaxes(1, 2)
+    # One product for each place of each readout: what is computed does not depend on how many readouts come together.
+    mixed = np.matmul(plain, np.ascontiguousarray(image)[..., None])[..., 0]
+    return np.fft.fft(mixed.swapaxes(1, 2), axis=2).astype(np.complex64, copy=False)
+
+
+def gram_along(data: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
+    """sum_n m m^H (x, channel, channel) of data (n, channel, k0), m its image along the readout. In double precision.
+
+    Transforms are orthonormal, with the centre of the field of view at k0 // 2.
+    """
+    n, channels, places = data.shape
+    total = np.zeros((places, channels, channels), np.complex128)
+    length, _ = _piece(channels, channels)
+    for start in range(0, n, length):
+        wide = data[start : start + length].astype(np.complex128)
+        image = np.fft.ifft(wide, axis=2, norm="ortho").transpose(2, 1, 0)
+        total += np.matmul(image, image.conj().swapaxes(1, 2))
+    return np.fft.fftshift(total, axes=0)
+
+
 def _piece(rows: int, channels: int) -> tuple[int, int]:
     """Samples and rows of a product that stays in one thread."""
     length = max(_ONE_THREAD // (rows * channels), _SHORTEST)

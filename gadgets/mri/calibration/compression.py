@@ -28,10 +28,7 @@ def compression_matrix(
     """
     if samples.ndim != 2:
         raise ValueError(f"samples have shape {samples.shape}, expected (coil, samples)")
-    if coils is not None and coils < 1:
-        raise ValueError(f"coils is {coils}, expected 1 or more")
-    if energy is not None and not 0 < energy <= 1:
-        raise ValueError(f"energy is {energy}, expected a share above 0 and up to 1")
+    check_limits(coils, energy)
     bad = np.flatnonzero(~np.isfinite(samples).all(axis=1))
     if len(bad):
         raise ValueError(f"samples are NaN or infinite in coils {', '.join(map(str, bad))}")
@@ -40,6 +37,19 @@ def compression_matrix(
         raise ValueError("samples are all zero: there is nothing to compress by")
     values, vectors = np.linalg.eigh(covariance)
     values, rows = np.maximum(values[::-1], 0), vectors[:, ::-1].conj().T
+    return phased(rows[: fewest(values, coils, energy)]).astype(np.complex64)
+
+
+def check_limits(coils: int | None, energy: float | None) -> None:
+    """Raise ValueError for a number of channels below 1, and for a share of energy outside 0 to 1."""
+    if coils is not None and coils < 1:
+        raise ValueError(f"coils is {coils}, expected 1 or more")
+    if energy is not None and not 0 < energy <= 1:
+        raise ValueError(f"energy is {energy}, expected a share above 0 and up to 1")
+
+
+def fewest(values: NDArray[np.float64], coils: int | None, energy: float | None) -> int:
+    """How many of `values`, energies that fall, are kept: at most `coils`, and the fewest that have that share."""
     kept = len(values)
     if coils is not None:
         kept = min(kept, coils)
@@ -47,11 +57,16 @@ def compression_matrix(
         share = np.cumsum(values) / values.sum()
         # Rounding may leave the last share just below 1; all channels hold all of the energy.
         kept = min(kept, int(np.argmax(share >= min(energy, share[-1]))) + 1)
-    rows = rows[:kept]
+    return kept
+
+
+def phased(rows: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Rows whose first element with half the magnitude of the largest, or more, is real and positive."""
     sizes = np.abs(rows)
     first = (sizes >= sizes.max(axis=1, keepdims=True) / 2).argmax(axis=1)
     chosen = np.take_along_axis(rows, first[:, None], axis=1)
-    return (rows * (chosen.conj() / np.abs(chosen))).astype(np.complex64)
+    turned: NDArray[np.complex128] = rows * (chosen.conj() / np.abs(chosen))
+    return turned
 
 
 def eigen_channels(
