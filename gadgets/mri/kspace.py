@@ -136,6 +136,14 @@ class KSpace:
             raise self._other_maps(given)
         return sets
 
+    def require_series(self, method: str) -> None:
+        """Raise ValueError unless the axis before the coils has several frames; `method` is named in the message."""
+        if not self.other or self.other[-1] < 2:
+            raise ValueError(
+                f"{method} reconstructs series of images from what they have in common, but k-space of shape "
+                f"{tuple(self.data.shape)} has a single frame on the axis before the coils"
+            )
+
     def require_maps(self, csm: Tensor) -> None:
         """Raise ValueError unless csm (*other, coil, z, y, x) is one set of maps, of these coils and this image."""
         if self.sets_of_maps(csm) != 1:

@@ -12,7 +12,7 @@ from gadgets.mri.quality.errors import nrmse
 from gadgets.mri.quality.support import support
 
 # Methods for series of images take the last axis before the coils as time.
-SERIES = {"LocallyLowRank"}
+SERIES = {"LocallyLowRank", "LowRankPlusSparse", "PartiallySeparable"}
 
 
 @pytest.fixture(scope="module")

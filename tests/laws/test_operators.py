@@ -94,6 +94,11 @@ VARIANTS = {
     "periodic differences": (lambda: FiniteDifferenceOp((-2, -1), periodic=True), IMAGE, (2, *IMAGE)),
     "a kernel larger than its places": (lambda: HankelOp(MATRIX, MATRIX), COILS, (2, 1, 3 * 60)),
     "real subspace": (lambda: SubspaceOp(torch.randn(4, 2, dtype=torch.float64)), COILS, (4, *COILS[1:])),
+    "a subspace for each slice": (
+        lambda: SubspaceOp(torch.randn(3, 7, 2, dtype=torch.complex128)),
+        (3, *COILS),
+        (3, 7, *COILS[1:]),
+    ),
     "two sets of maps": (lambda: SensitivityOp(csm(2), 2), SETS, COILS),
     "encoding with two sets": (lambda: EncodingOp(csm(2), mask(), 2), SETS, COILS),
     "one trajectory for all": (lambda: NonUniformFourierOp(places(), MATRIX), COILS, SAMPLES),

@@ -54,11 +54,7 @@ class LocallyLowRank:
         """The images. Raises ValueError for a trajectory, a single frame, not finite samples, maps of other shape."""
         kspace.require_cartesian("locally_low_rank")
         kspace.require_finite()
-        if not kspace.other or kspace.other[-1] < 2:
-            raise ValueError(
-                f"locally_low_rank reconstructs series of images from what they have in common, but k-space of shape "
-                f"{tuple(kspace.data.shape)} has a single frame on the axis before the coils"
-            )
+        kspace.require_series("locally_low_rank")
         operator = encoding(kspace, calibration)
         gram, rhs = operator.gram, operator.H(kspace.data)
         series = range(len(kspace.other) - 1)
