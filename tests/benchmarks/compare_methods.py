@@ -5,13 +5,13 @@ Prints a table: the objective of each image, as our method defines it, and the i
 SigPy, the data) is said and left out; the phantom is always there.
 
 Objectives are the same, up to what the table's heading cannot say:
-- BART's `pics` divides k-space by an estimate of the image's scale before it applies a weight. `-w1` takes 1 instead, so
-  that the weight is ours: `regularisation` times the intensity s of the first image.
+- BART's `pics` divides k-space by an estimate of the image's scale before it applies a weight. `-w1` takes 1 instead,
+  so that the weight is ours: `regularisation` times the intensity s of the first image.
 - For an axis whose length is twice an odd number, BART's centred transform has the opposite sign; images are turned.
-- Wavelets: all have the four taps of Daubechies, and soft thresholds of weight / ||A||^2. Ours are periodic and leave the
-  lowest band alone. BART and SigPy threshold all bands, and extend images at the border. We and BART move the
-  blocks at random in each iteration, which is no minimisation of any one objective: it is evaluated for blocks that are
-  not moved, and as the mean over all moves along the diagonal. SigPy does not move blocks, and minimises the first.
+- Wavelets: all have the four taps of Daubechies, and soft thresholds of weight / ||A||^2. Ours are periodic and leave
+  the lowest band alone. BART and SigPy threshold all bands, and extend images at the border. We and BART move the
+  blocks at random in each iteration, which is no minimisation of any one objective: it is evaluated for blocks that
+  are not moved, and as the mean over all moves along the diagonal. SigPy does not move blocks.
 - Total variation: BART's is isotropic as ours, but periodic. SigPy's is the sum of magnitudes along the axes.
 """
 
@@ -100,8 +100,10 @@ def problems(
             f"L1 of wavelets, {iterations} iterations",
             {
                 "not moved": lambda x: misfit(operator, kspace, x) + wavelets(x, l1, weight, 0),
-                "mean": lambda x: misfit(operator, kspace, x)
-                + float(np.mean([wavelets(x, l1, weight, move) for move in range(2**l1.levels)])),
+                "mean": lambda x: (
+                    misfit(operator, kspace, x)
+                    + float(np.mean([wavelets(x, l1, weight, move) for move in range(2**l1.levels)]))
+                ),
             },
             EspiritL1(iterations=iterations)(kspace, csm),
             peers.bart(iterations, f"-RW:7:0:{weight:.8g}"),
