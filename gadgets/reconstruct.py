@@ -19,12 +19,14 @@ from gadgets.outputs.images import Counter, image_array
 from gadgets.outputs.meta import new_meta
 from gadgets.outputs.sampling import record_sampling
 from gadgets.properties import gadget
+from gadgets.receivers import receivers_of
 from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
 from gadgets.stream.dtypes import ACQUISITION_HEADER
 from gadgets.stream.headers import header_array
 from gadgets.tensors import (
     References,
+    brightness,
     encoded_field,
     first_of_slice,
     holds_maps,
@@ -63,6 +65,9 @@ def reconstruct(connection: Connection, *, method: str = "cg_sense", device: str
     for each slice, by the reference or, without one, by the fully sampled centre of the data. Of several N and S, the
     first with lines serves for all of the slice.
 
+    With maps of its own calibration, the image is as bright as the receivers see it without whitening, where the stream
+    says how they follow from the channels (`describe_channels` of noise_adjust).
+
     Images are complex64, on the reconstructed matrix and field of view, those of encoding space e in series e. Their
     meta names the method with all its settings, and says what was sampled (for `partial_fourier`). Encoding spaces
     without data are skipped.
@@ -73,6 +78,9 @@ def reconstruct(connection: Connection, *, method: str = "cg_sense", device: str
     worker = _Reconstruction(method, methods.create(method, settings), _device(device), connection)
     references = References()
     for item in connection.blocks():
+        if (found := receivers_of(item)) is not None:
+            worker.receivers = torch.from_numpy(found)
+            continue
         if not isinstance(item, ReconData):
             connection.send(item)
             continue
@@ -91,6 +99,7 @@ class _Reconstruction:
         self.device = device
         self.connection = connection
         self.counter = Counter()
+        self.receivers: Tensor | None = None
         self.calibrations: dict[tuple[Any, ...], Tensor | None] = {}
         log.info("%r on %s", method, device)
 
@@ -108,7 +117,10 @@ class _Reconstruction:
                 calibration = self._calibration(own, whole, loc, (space, number)) if csm is None else csm[loc : loc + 1]
                 part = of_slice(whole, loc).to(self.device)
                 on_device = None if calibration is None else calibration.to(self.device)
-                pixels[loc : loc + 1] = self.method(part, on_device).cpu()
+                image = self.method(part, on_device)
+                if self.receivers is not None and csm is None and on_device is not None:
+                    image = image * brightness(on_device, self.receivers, part.n_coils)
+                pixels[loc : loc + 1] = image.cpu()
             except Exception as error:
                 kind = ValueError if isinstance(error, ValueError) else RuntimeError
                 raise kind(f"{self.name} at slice {number}, repetition {_repetition(bit.data)}: {error}") from error

@@ -158,6 +158,20 @@ def first_of_slice(whole: KSpace, loc: int) -> KSpace:
     return KSpace(data=whole.data[loc, s, n][None, None, None], mask=whole.mask[loc, s, n][None, None, None])
 
 
+def brightness(calibration: Tensor, receivers: Tensor, n_coils: int) -> Tensor:
+    """How bright a point is for the receivers (*other, 1, z, y, x), by their matrix (receiver, coil).
+
+    calibration: the last of its channels are maps csm (*other, coil, z, y, x) with sum_coil |csm|^2 = 1: an image that
+    was made with them, times this, is the root sum of squares of what the receivers see. Raises ValueError unless the
+    matrix is of the coils of the k-space.
+    """
+    if receivers.shape[1] != n_coils:
+        raise ValueError(f"the stream describes {receivers.shape[1]} channels, the data have {n_coils}")
+    csm = calibration[..., -n_coils:, :, :, :]
+    seen = torch.einsum("rc,...czyx->...rzyx", receivers.to(csm.device), csm)
+    return torch.linalg.vector_norm(seen, dim=-4, keepdim=True)
+
+
 def require_calibration(part: KSpace) -> None:
     """Raise ValueError unless the centre of k-space is sampled densely enough to calibrate from it."""
     region = calibration_region(part.mask)

@@ -7,6 +7,7 @@ from gadgets.mri import methods
 from gadgets.mri.phantom.scan import cartesian, truth
 from gadgets.mri.quality.errors import nrmse
 from gadgets.outputs.images import split
+from gadgets.receivers import receivers_message
 from gadgets.reconstruct import reconstruct
 from gadgets.stream.control import Text
 from tests.support.buffers import empty_buffer, random_kspace, recon_buffer, recon_data
@@ -63,6 +64,22 @@ def test_maps_and_own_calibration_give_the_same():
     items = [recon_data((undersampled(0), calibration(0)))]
     own, mapped = (images(run(reconstruct, i))[0].data for i in (items, run(coil_sensitivities, items)))
     np.testing.assert_allclose(own, mapped, atol=1e-5 * abs(own).max())
+
+
+def test_brightness_is_that_of_the_receivers_whoever_calibrates():
+    items = [recon_data((undersampled(0), calibration(0)))]
+    matrix = np.diag([1, 2, 3, 1, 2, 3]) @ np.random.default_rng(0).standard_normal((6, 6))
+    told = [receivers_message(matrix), *items]
+    mapped = run(reconstruct, run(coil_sensitivities, told), method="sense")
+    own = run(reconstruct, told, method="sense")
+    assert len(own) == len(mapped) == 1
+    (a,), (b,) = images(own), images(mapped)
+    np.testing.assert_allclose(a.data, b.data, rtol=1e-4, atol=1e-5 * abs(b.data).max())
+    (plain,) = images(run(reconstruct, items, method="sense"))
+    inside = abs(plain.data) > 0
+    assert abs(a.data[inside] / plain.data[inside]).std() > 0.1
+    with pytest.raises(ValueError, match="the stream describes 4 channels, the data have 6"):
+        run(reconstruct, [receivers_message(np.eye(4)), *items])
 
 
 def test_a_reference_may_come_before_its_data():

@@ -92,3 +92,25 @@ def test_says_what_it_is(method):
     assert "doi:10." in text
     assert "(*other, 1, z, y, x)" in text
     assert repr(method).startswith(type(method).__name__ + "(")
+
+
+def test_what_is_calibrated_ends_with_maps(method, scan):
+    """Of them, gadgets know how bright a point is for the receivers."""
+    calibration = method.calibrate(scan)
+    if calibration is None:
+        return
+    energy = calibration[..., -scan.n_coils :, :, :, :].abs().square().sum(dim=-4)
+    assert ((energy - 1).abs() < 1e-4)[energy > 0].all()
+    assert (energy > 0).any()
+
+
+def test_theory_says_that_full_data_lose_nothing(method, scan):
+    if not hasattr(method, "unmixing"):
+        return
+    calibration = method.calibrate(scan)
+    unmixing = method.unmixing(scan, calibration)
+    image = method(scan, calibration)
+    torch.testing.assert_close(unmixing(scan), image, rtol=1e-4, atol=1e-5 * float(image.abs().max()))
+    g = unmixing.gfactor()
+    assert ((g - 1).abs() < 1e-4)[g > 0].all()
+    torch.testing.assert_close(unmixing.noise(), g)

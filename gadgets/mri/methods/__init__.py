@@ -6,9 +6,14 @@ its settings, with two verbs:
     calibrate(reference: KSpace) -> Tensor | None     once, from the calibration data
     __call__(kspace: KSpace, calibration) -> Tensor   many times, (*other, 1, z, y, x) complex64
 
-`calibrate` returns None where a method needs no calibration, and takes k-space on the grid of the data to come, with
+`calibrate` returns None where a method needs no calibration, else a tensor whose last channels are the maps csm
+(*other, coil, z, y, x) of the coils, with sum_coil |csm|^2 = 1. It takes k-space on the grid of the data to come, with
 a mask that says what part of it is there. A method scales linearly with its input and treats slices alike. Wrong use
 raises ValueError with the reason.
+
+A method that is linear at each point of the image may have a third verb, which gives its noise and g-factor:
+
+    unmixing(kspace: KSpace, calibration: Tensor) -> Unmixing
 """
 
 from __future__ import annotations
