@@ -11,6 +11,7 @@ from gadgets.stream.transport import decoded
 from tests.support.buffers import empty_buffer, recon_buffer, recon_data
 from tests.support.streams import run
 
+METHODS = ("espirit", "walsh", "inati", "nlinv")
 MATRIX, COILS, ACS = (32, 32, 1), 4, slice(8, 24)
 
 
@@ -129,6 +130,47 @@ def test_support_says_how_much_of_the_image_is_kept():
     kept = [abs(maps(run(coil_sensitivities, [item], support=s)[0])).sum(axis=3) > 0 for s in (0, 0.5, 0.95)]
     assert kept[0].all()
     assert kept[0].sum() > kept[1].sum() > kept[2].sum() > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_finds_the_maps_of_the_coils(method):
+    (sent,) = run(coil_sensitivities, [recon_data((undersampled(0, 3), calibration(0, 3)))], method=method)
+    expected = coil_maps(MATRIX, coils=COILS)
+    expected = expected / np.linalg.norm(expected, axis=0)
+    for loc, s in enumerate((0, 3)):
+        csm = maps(sent)[loc, 0, 0]
+        inside = (abs(csm).sum(axis=0) > 0) & (abs(truth(MATRIX, slice_index=s)) > 0.15)
+        assert inside.mean() > 0.2
+        np.testing.assert_allclose(np.linalg.norm(csm, axis=0)[inside], 1, atol=1e-4)
+        assert np.median(abs((csm.conj() * expected).sum(axis=0))[inside]) > 0.98
+
+
+def test_with_nlinv_few_central_lines_are_enough():
+    lines = np.arange(32) % 2 == 0
+    lines[13:19] = True
+    few = np.zeros(32, bool)
+    few[13:19] = True
+    data, short = recon_buffer(kspace(0), lines), recon_buffer(kspace(0), few)
+    with pytest.raises(ValueError, match="calibration needs 8"):
+        run(coil_sensitivities, [recon_data((data, short))])
+    by_reference, by_data = (
+        run(coil_sensitivities, [i], method="nlinv")[0] for i in (recon_data((data, short)), recon_data(data))
+    )
+    # So few lines of a reference are left alone, where there are data.
+    np.testing.assert_array_equal(maps(by_reference), maps(by_data))
+    expected = coil_maps(MATRIX, coils=COILS)
+    overlap = abs((maps(by_data)[0, 0, 0].conj() * expected / np.linalg.norm(expected, axis=0)).sum(axis=0))
+    assert np.median(overlap[abs(truth(MATRIX)) > 0.15]) > 0.98
+
+
+def test_support_is_for_espirit():
+    with pytest.raises(ValueError, match="support is for method 'espirit'; maps of 'walsh' go on"):
+        run(coil_sensitivities, [recon_data(undersampled(0))], method="walsh", support=0.5)
+
+
+def test_a_method_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(ValueError, match="'walsch', expected one of 'espirit', 'walsh', 'inati', 'nlinv'"):
+        run(coil_sensitivities, [recon_data(undersampled(0))], method="walsch")
 
 
 def test_channels_described_at_other_places_are_refused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -16,15 +18,18 @@ from gadgets.mri.solvers.irgnm import irgnm
 # Where conjugate gradients end decides how much of what the data hardly determine is in the result; here they are so
 # near to their end that rounding does not.
 _INNER_TOLERANCE = 1e-3
+_ITERATIONS, _REGULARISATION, _REDUCTION, _SMOOTHNESS = 12, 1.0, 0.5, 10.0
+# Points of the centre of k-space, per axis, that maps are found by.
+_WIDTH = 64
 
 
 def nlinv(
     kspace: KSpace,
     *,
-    iterations: int = 12,
-    regularisation: float = 1.0,
-    reduction: float = 0.5,
-    smoothness: float = 10.0,
+    iterations: int = _ITERATIONS,
+    regularisation: float = _REGULARISATION,
+    reduction: float = _REDUCTION,
+    smoothness: float = _SMOOTHNESS,
 ) -> tuple[Tensor, Tensor]:
     """Maps (*other, coil, z, y, x) and image (*other, 1, z, y, x) from Cartesian k-space, calibrated or not.
 
@@ -46,6 +51,37 @@ def nlinv(
     Uecker, Hohage, Block and Frahm, MRM 2008;60:674. doi:10.1002/mrm.21691
     Ying and Sheng, MRM 2007;57:1196. doi:10.1002/mrm.21245
     """
+    found = _solve(kspace, iterations, regularisation, reduction, smoothness)
+    csm, brightness = _normalised(found.maps(found.coefficients))
+    return csm, found.image * brightness * found.size
+
+
+def nlinv_maps(kspace: KSpace) -> Tensor:
+    """The maps of `nlinv` alone (*other, coil, z, y, x), from the centre of k-space, at most 64 points per axis.
+
+    Maps have no details that the rest would be needed for, and an image of low resolution takes less time. Raises
+    ValueError as `nlinv` does, and where nothing was sampled there.
+    """
+    kspace.require_cartesian("nlinv")
+    mask = kspace.mask.expand(*kspace.mask.shape[:-3], *kspace.matrix)
+    centre = KSpace(data=_centre(kspace.data), mask=_centre(mask))
+    if not bool(centre.mask.any()):
+        raise ValueError("no sample of the centre of k-space was acquired: there is nothing to find maps by")
+    found = _solve(centre, _ITERATIONS, _REGULARISATION, _REDUCTION, _SMOOTHNESS)
+    return _normalised(SmoothMapsOp(kspace.matrix, _SMOOTHNESS, kspace.data)(found.coefficients))[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Solution:
+    """The image, coefficients of maps and their operator, for data divided by `size`."""
+
+    image: Tensor
+    coefficients: Tensor
+    maps: SmoothMapsOp
+    size: Tensor
+
+
+def _solve(kspace: KSpace, iterations: int, regularisation: float, reduction: float, smoothness: float) -> _Solution:
     kspace.require_cartesian("nlinv")
     kspace.require_finite()
     data, mask, matrix = kspace.data, kspace.mask, kspace.matrix
@@ -73,6 +109,18 @@ def nlinv(
         batch_dims=range(len(kspace.other)),
     )
     image, coefficients = joint.unpack(found.x)
-    csm = maps(coefficients)
-    brightness = torch.linalg.vector_norm(csm, dim=-4, keepdim=True)
-    return csm / torch.where(brightness > 0, brightness, 1), image * brightness * size
+    return _Solution(image=image, coefficients=coefficients, maps=maps, size=size)
+
+
+def _normalised(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Maps whose squares sum to one, and what they were divided by (*other, 1, z, y, x)."""
+    brightness = torch.linalg.vector_norm(maps, dim=-4, keepdim=True)
+    return maps / torch.where(brightness > 0, brightness, 1), brightness
+
+
+def _centre(x: Tensor) -> Tensor:
+    """At most `_WIDTH` points of the last three axes, about the same centre."""
+    for axis in (-3, -2, -1):
+        length = min(x.shape[axis], _WIDTH)
+        x = x.narrow(axis, x.shape[axis] // 2 - length // 2, length)
+    return x

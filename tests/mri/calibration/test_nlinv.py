@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gadgets.mri.calibration.nlinv import nlinv
+from gadgets.mri.calibration.nlinv import nlinv, nlinv_maps
 from gadgets.mri.fft import fft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
@@ -50,6 +50,18 @@ def test_slow_phase_of_the_object_is_in_the_maps():
     little = 0.15 * float(phase[inside].abs().max())
     assert found[0, 0].angle()[inside].abs().max() < little
     assert ((csm.conj() * maps).sum(dim=0)[0] * turned.conj()).angle()[inside].abs().max() < little
+
+
+def test_maps_alone_are_found_by_the_centre_on_the_whole_matrix():
+    kspace, truth, image = phantom_scan(100, random_sampling(100, 2.0, centre=4), noise=0)
+    csm = nlinv_maps(kspace)
+    assert csm.shape == truth.shape
+    inside = image[0, 0].abs() > 0.15
+    assert (csm.conj() * truth).sum(dim=0)[0].abs()[inside].min() > 0.95
+    outer = kspace.mask.clone()
+    outer[..., 18:82, 18:82] = False
+    with pytest.raises(ValueError, match="no sample of the centre"):
+        nlinv_maps(KSpace(data=kspace.data * outer, mask=outer))
 
 
 def test_nothing_gives_nothing():
