@@ -27,6 +27,7 @@ from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
 from gadgets.tensors import (
     References,
+    brightness,
     first_of_slice,
     holds_maps,
     kspace,
@@ -121,20 +122,9 @@ def _with_maps(
 
 
 def _over_receivers(csm: Tensor, matrix: Tensor) -> Tensor:
-    """Maps (*other, coil, z, y, x) with squares that sum to one over the receivers.
-
-    matrix: (receiver, coil), or (x, receiver, coil) where it is another one at each place along the readout.
-    """
-    if matrix.shape[-1] != csm.shape[-4]:
-        raise ValueError(f"the stream describes {matrix.shape[-1]} channels, the data have {csm.shape[-4]}")
-    if matrix.ndim == 3 and len(matrix) != csm.shape[-1]:
-        raise ValueError(
-            f"the stream describes channels at {len(matrix)} places along the readout, the data have {csm.shape[-1]}: "
-            "coil_compression by gcc belongs behind gadgets that change the readout"
-        )
-    seen = torch.einsum("rc,...czyx->...rzyx" if matrix.ndim == 2 else "xrc,...czyx->...rzyx", matrix, csm)
-    brightness = torch.linalg.vector_norm(seen, dim=-4, keepdim=True)
-    return torch.where(brightness > 0, csm / brightness.clamp_min(torch.finfo(brightness.dtype).tiny), csm)
+    """Maps (*other, coil, z, y, x) with squares that sum to one over the receivers."""
+    seen = brightness(csm, matrix, csm.shape[-4])
+    return torch.where(seen > 0, csm / seen.clamp_min(torch.finfo(seen.dtype).tiny), csm)
 
 
 def _maps(

@@ -159,16 +159,23 @@ def first_of_slice(whole: KSpace, loc: int) -> KSpace:
 
 
 def brightness(calibration: Tensor, receivers: Tensor, n_coils: int) -> Tensor:
-    """How bright a point is for the receivers (*other, 1, z, y, x), by their matrix (receiver, coil).
+    """How bright a point is for the receivers (*other, 1, z, y, x).
 
-    calibration: the last of its channels are maps csm (*other, coil, z, y, x) with sum_coil |csm|^2 = 1: an image that
-    was made with them, times this, is the root sum of squares of what the receivers see. Raises ValueError unless the
-    matrix is of the coils of the k-space.
+    receivers: their matrix (receiver, coil), or (x, receiver, coil) where it is another one at each place along the
+    readout. calibration: the last of its channels are maps csm (*other, coil, z, y, x) with sum_coil |csm|^2 = 1: an
+    image that was made with them, times this, is the root sum of squares of what the receivers see. Raises ValueError
+    unless the matrix is of the coils of the k-space, and of its places.
     """
-    if receivers.shape[1] != n_coils:
-        raise ValueError(f"the stream describes {receivers.shape[1]} channels, the data have {n_coils}")
+    if receivers.shape[-1] != n_coils:
+        raise ValueError(f"the stream describes {receivers.shape[-1]} channels, the data have {n_coils}")
     csm = calibration[..., -n_coils:, :, :, :]
-    seen = torch.einsum("rc,...czyx->...rzyx", receivers.to(csm.device), csm)
+    if receivers.ndim == 3 and len(receivers) != csm.shape[-1]:
+        raise ValueError(
+            f"the stream describes channels at {len(receivers)} places along the readout, the data have "
+            f"{csm.shape[-1]}: coil_compression by gcc belongs behind gadgets that change the readout"
+        )
+    equation = "rc,...czyx->...rzyx" if receivers.ndim == 2 else "xrc,...czyx->...rzyx"
+    seen = torch.einsum(equation, receivers.to(csm.device), csm)
     return torch.linalg.vector_norm(seen, dim=-4, keepdim=True)
 
 

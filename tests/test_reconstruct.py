@@ -66,9 +66,10 @@ def test_maps_and_own_calibration_give_the_same():
     np.testing.assert_allclose(own, mapped, atol=1e-5 * abs(own).max())
 
 
-def test_brightness_is_that_of_the_receivers_whoever_calibrates():
+@pytest.mark.parametrize("places", [(), (32,)])
+def test_brightness_is_that_of_the_receivers_whoever_calibrates(places):
     items = [recon_data((undersampled(0), calibration(0)))]
-    matrix = np.diag([1, 2, 3, 1, 2, 3]) @ np.random.default_rng(0).standard_normal((6, 6))
+    matrix = np.diag([1, 2, 3, 1, 2, 3]) @ np.random.default_rng(0).standard_normal((*places, 6, 6))
     told = [receivers_message(matrix), *items]
     mapped = run(reconstruct, run(coil_sensitivities, told), method="sense")
     own = run(reconstruct, told, method="sense")
