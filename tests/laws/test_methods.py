@@ -1,5 +1,7 @@
 """What is true of every method."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,57 +12,96 @@ from gadgets.mri.methods import create, names
 from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.quality.errors import nrmse
 from gadgets.mri.quality.support import support
+from tests.support.radial_scan import coil_images, radial_scan, trajectory
 
 # Methods for series of images take the last axis before the coils as time.
-SERIES = {"LocallyLowRank", "LowRankPlusSparse", "PartiallySeparable"}
+SERIES = {"Grasp", "LocallyLowRank", "LowRankPlusSparse", "PartiallySeparable"}
+# Methods for k-space along a trajectory, and those among them that take Cartesian k-space too.
+TRAJECTORIES = {"cg_sense", "grasp", "gridding"}
+BOTH = {"cg_sense"}
+SIZE = {"cartesian": (45, 48), "radial": (48, 48)}
 
 
 @pytest.fixture(scope="module")
-def slices():
+def cartesian_slices():
     """Two slices of the phantom, fully sampled, with sizes that are odd and even."""
     planes = [cartesian((48, 45, 1), coils=6, slice_index=index) for index in (0, 8)]
     return KSpace.from_data(torch.from_numpy(np.stack(planes)))
 
 
-@pytest.fixture(params=names())
-def method(request):
-    return create(request.param)
+@pytest.fixture(scope="module")
+def radial_slices():
+    """The same along spokes that are less than a cell apart everywhere."""
+    return radial_scan(trajectory(spokes=76, size=48), 48, slices=(0, 8))
+
+
+@pytest.fixture(
+    params=[(name, "cartesian") for name in names() if name not in TRAJECTORIES - BOTH]
+    + [(name, "radial") for name in sorted(TRAJECTORIES)],
+    ids=" ".join,
+)
+def case(request):
+    """A method, and the kind of sampling."""
+    return request.param
 
 
 @pytest.fixture
-def scan(method, slices):
+def method(case):
+    return create(case[0])
+
+
+@pytest.fixture
+def scan(method, case, request):
     """Two slices, or two short series where the method takes series."""
+    slices = request.getfixturevalue(f"{case[1]}_slices")
     if type(method).__name__ not in SERIES:
         return slices
-    return KSpace.from_data(torch.stack([slices.data] * 16, dim=1))
+    series = torch.stack([slices.data] * (16 if case[1] == "cartesian" else 4), dim=1)
+    if slices.trajectory is None:
+        return KSpace.from_data(series)
+    return replace(slices, data=series, mask=slices.mask[None], trajectory=slices.trajectory[None])
 
 
 def reconstruct(method, kspace):
     return method(kspace, method.calibrate(kspace))
 
 
-def test_a_fully_sampled_phantom_comes_out_right(method, scan):
+def alone_in(scan, index):
+    """One slice of a scan; what all slices share has length 1 along them."""
+
+    def one(x):
+        return x if x is None else x[index if len(x) > 1 else 0]
+
+    return replace(scan, data=scan.data[index], mask=one(scan.mask), trajectory=one(scan.trajectory))
+
+
+def test_a_fully_sampled_phantom_comes_out_right(method, case, scan):
     image = reconstruct(method, scan)
-    assert image.shape == (*scan.other, 1, 1, 45, 48)
+    assert image.shape == (*scan.other, 1, 1, *SIZE[case[1]])
     assert image.dtype == torch.complex64
-    coils = ifft(scan.data, (-3, -2, -1)).numpy()
+    if case[1] == "cartesian":
+        coils = ifft(scan.data, (-3, -2, -1)).numpy()
+    else:
+        alone = coil_images(48, slices=(0, 8)).numpy()
+        coils = alone if len(scan.other) == 1 else np.repeat(alone[:, None], scan.other[1], axis=1)
     energy = np.sqrt((np.abs(coils) ** 2).sum(axis=-4, keepdims=True))
     # Combined with normalised maps, intensity is the root sum of squares: within 0.009 with the true maps, as these act
     # before the cut of k-space. Estimated ones may add as much again in quadrature.
     assert nrmse(image.abs().numpy(), energy, support(energy)) < 0.0125
 
 
-def test_scales_with_its_input(method, scan):
+def test_scales_with_its_input(method, case, scan):
     image = reconstruct(method, scan)
-    for factor in (1e-6, 3.0, 1e4):
-        scaled = reconstruct(method, KSpace(data=factor * scan.data, mask=scan.mask))
+    # Powers of two round alike: around a smooth object, rounding decides what maps are.
+    for factor in (1e-6, 3.0, 1e4) if case[1] == "cartesian" else (2.0**-20, 4.0, 2.0**13):
+        scaled = reconstruct(method, replace(scan, data=factor * scan.data))
         torch.testing.assert_close(scaled / factor, image, rtol=1e-3, atol=1e-4 * float(image.abs().max()))
 
 
 def test_treats_slices_alike(method, scan):
     together = reconstruct(method, scan)
     for index in range(2):
-        alone = reconstruct(method, KSpace(data=scan.data[index], mask=scan.mask[index]))
+        alone = reconstruct(method, alone_in(scan, index))
         torch.testing.assert_close(together[index], alone, rtol=1e-4, atol=1e-5 * float(alone.abs().max()))
 
 
@@ -75,15 +116,16 @@ def test_what_is_not_finite_is_refused_with_its_place(method, scan):
     data = scan.data.clone()
     data[(1, *[0] * (len(scan.other) - 1), 2, 0, 3, 4)] = complex("nan")
     with pytest.raises(ValueError, match="1 samples .* first at other0 1, .*coil 2, k2 0, k1 3, k0 4"):
-        method(KSpace(data=data, mask=scan.mask), calibration)
+        method(replace(scan, data=data), calibration)
 
 
-def test_maps_of_other_shape_are_refused_with_both(method, scan):
+def test_maps_of_other_shape_are_refused_with_both(method, case, scan):
+    matrix = ", ".join(map(str, SIZE[case[1]]))
     calibration = method.calibrate(scan)
     if calibration is None:
         return
-    fewer = KSpace(data=scan.data[..., :4, :, :, :], mask=scan.mask)
-    with pytest.raises(ValueError, match=r"6, 1, 45, 48\).*4, 1, 45, 48\)"):
+    fewer = replace(scan, data=scan.data[..., :4, :, :, :])
+    with pytest.raises(ValueError, match=rf"6, 1, {matrix}\).*4, 1, {matrix}\)"):
         method(fewer, calibration)
 
 
@@ -114,3 +156,14 @@ def test_theory_says_that_full_data_lose_nothing(method, scan):
     g = unmixing.gfactor()
     assert ((g - 1).abs() < 1e-4)[g > 0].all()
     torch.testing.assert_close(unmixing.noise(), g)
+
+
+def test_the_other_kind_of_sampling_is_refused_with_the_reason(case, method, cartesian_slices, radial_slices):
+    name, kind = case
+    if name in BOTH:
+        return
+    other, words = (
+        (radial_slices, "trajectory") if kind == "cartesian" else (cartesian_slices, "trajectory, but .* is Cartesian")
+    )
+    with pytest.raises(ValueError, match=f"{name} .*{words}"):
+        method(other, torch.zeros(2, 6, 1, *other.image_matrix[1:], dtype=torch.complex64))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gadgets.mri.calibration.gridded import gridded
 from gadgets.mri.calibration.region import calibration_region
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
@@ -15,8 +16,11 @@ def low_resolution(reference: KSpace) -> Tensor:
     """Coil images (*other, coil, z, y, x) from the fully sampled centre of k-space, on the full matrix.
 
     Along axes where that region covers less than the matrix, a Hann window over it keeps the images from ringing; along
-    the others nothing is changed. Raises ValueError where the centre was not sampled.
+    the others nothing is changed. Along a trajectory, the centre is put on the grid first (`gridded`).
+    Raises ValueError where the centre was not sampled.
     """
+    if reference.trajectory is not None:
+        reference = gridded(reference)
     region = calibration_region(reference.mask.expand(*reference.other, 1, *reference.matrix))
     k2, k1, k0 = region
     block = reference.data[..., k2, k1, k0]

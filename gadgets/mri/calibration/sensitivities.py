@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from gadgets.mri.calibration.espirit import espirit
+from gadgets.mri.calibration.gridded import gridded
 from gadgets.mri.calibration.region import calibration_region
 from gadgets.mri.kspace import KSpace
 
@@ -19,11 +20,13 @@ def sensitivities(reference: KSpace, *, support: float = 0.7) -> Tensor:
     where one set of maps explains the coils, whatever the intensity. There sum_coil |csm|^2 = 1, elsewhere the maps are
     0. For their phase see `espirit`. Patches have 6 points per axis, 4 in three dimensions.
 
-    Raises ValueError for k-space with a trajectory, for samples that are not finite, and where the centre of k-space
-    was not sampled.
+    Along a trajectory, the centre is put on the grid first (`gridded`), and maps are on the matrix of the image.
+
+    Raises ValueError for samples that are not finite, and where the centre of k-space was not sampled.
     """
-    reference.require_cartesian("sensitivities")
     reference.require_finite()
+    if reference.trajectory is not None:
+        reference = gridded(reference)
     k2, k1, k0 = (_centre(part) for part in calibration_region(reference.mask))
     block = reference.data[..., k2, k1, k0]
     kernel = 6 if min(block.shape[-3:]) == 1 else 4

@@ -17,9 +17,12 @@ from gadgets.mri.solvers.cg import cg
 class CgSense:
     """min_x ||P F S x - y||^2 + damping ||x||^2 by conjugate gradients.
 
-    image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0); 0 outside the support of the maps.
-    `damping` is on the scale of the maps, for which S^H F^H F S = 1 within the support. `tolerance`: relative residual
-    of the normal equations at which to stop before `iterations`.
+    image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory; 0 outside the
+    support of the maps. `damping` is on the scale of the maps, for which S^H F^H F S = 1 within the support (on a full
+    Cartesian grid). `tolerance`: relative residual of the normal equations at which to stop before `iterations`.
+
+    Samples are not weighted with their density: their noise is the same everywhere, and the image of least squares is
+    the one of least noise. Along spokes, the first iterations see little but the centre, and some 20 reach the edge.
     Pruessmann et al., MRM 2001;46:638. doi:10.1002/mrm.1241
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
@@ -33,8 +36,7 @@ class CgSense:
         return sensitivities(reference)
 
     def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""
-        kspace.require_cartesian("cg_sense")
+        """The image. Raises ValueError for samples that are not finite, and for maps of other shape."""
         kspace.require_finite()
         operator = encoding(kspace, calibration)
         normal = operator.gram + self.damping * IdentityOp()

@@ -81,13 +81,17 @@ class NonUniformFourierOp(LinearOperator):
     def weighted_gram(self, weights: Tensor) -> ToeplitzOp:
         """F^H W F for real weights of the samples, which broadcast against (*other, 1, k2, k1, k0)."""
         weights = weights.expand(torch.broadcast_shapes(weights.shape, (*self._other, 1, *self._shape)))
-        # The point spread function is needed at distances of up to a field of view, to both sides: on two of them.
-        double = [2 * n if axis in self._axes else n for axis, n in enumerate(self.matrix)]
-        wide = torch.tensor([n / m for n, m in zip(double, self.matrix, strict=True)], device=self.trajectory.device)
-        transform = NonUniformFourierOp(self.trajectory * wide[:, None, None, None].to(self.trajectory), double)
-        precise = torch.complex128 if self.trajectory.dtype == torch.float64 else torch.complex64
-        spread = transform.adjoint(weights.to(precise)) * math.sqrt(math.prod(double)) * self._scale**2
-        return ToeplitzOp(spread, self.matrix)
+        # The point spread function is needed at distances of up to a field of view, to both sides.
+        transform = self.doubled()
+        spread = transform.adjoint(weights.to(self.trajectory.dtype.to_complex()))
+        return ToeplitzOp(spread * (self._scale**2 / transform._scale), self.matrix)
+
+    def doubled(self) -> NonUniformFourierOp:
+        """The transform from an image of twice the field of view along all axes of more than one point."""
+        factors = [2 if axis in self._axes else 1 for axis in range(3)]
+        wide = torch.tensor(factors, device=self.trajectory.device, dtype=self.trajectory.dtype)[:, None, None, None]
+        matrix = [factor * length for factor, length in zip(factors, self.matrix, strict=True)]
+        return NonUniformFourierOp(self.trajectory * wide, matrix)
 
     def _run(self, values: Tensor, adjoint: bool) -> Tensor:
         """F or its adjoint, without a gradient."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -28,6 +29,11 @@ class ToeplitzOp(LinearOperator):
             spread.narrow(axis, 0, 1).zero_()
         # Hermitian: its transform is real, up to rounding.
         self._kernel = torch.fft.fftn(torch.fft.ifftshift(spread, self._axes), dim=self._axes).real
+
+    @property
+    def points(self) -> int:
+        """Points of an image of twice the length."""
+        return math.prod(self._kernel.shape[-3:])
 
     @property
     def bound(self) -> Tensor:

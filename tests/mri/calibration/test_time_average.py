@@ -23,3 +23,18 @@ def test_a_mask_that_all_frames_share():
     torch.testing.assert_close(average.data, data.mean(dim=0, keepdim=True))
     single = KSpace.from_data(data[0])
     assert time_average(single) is single
+
+
+def test_along_trajectories_the_readouts_of_all_frames_stand_together():
+    data, places = torch.randn(2, 3, 4, 1, 6, 5, dtype=torch.complex64), torch.rand(2, 3, 3, 1, 6, 5)
+    mask = torch.rand(1, 3, 1, 1, 6, 1) > 0.5
+    together = time_average(KSpace(data=data, mask=mask, trajectory=places, grid=(1, 8, 8)))
+    assert together.data.shape == (2, 1, 4, 1, 18, 5)
+    assert together.image_matrix == (1, 8, 8)
+    for frame in range(3):
+        part = slice(6 * frame, 6 * frame + 6)
+        assert together.data[:, 0, :, :, part].equal(data[:, frame])
+        assert together.trajectory[:, 0, :, :, part].equal(places[:, frame])
+        assert together.mask[0, 0, 0, 0, part].equal(mask[0, frame, 0, 0].expand(6, 5))
+    shared = time_average(KSpace(data=data, mask=mask, trajectory=places[:, :1], grid=(1, 8, 8)))
+    assert shared.trajectory[..., 6:12, :].equal(places[:, :1])
