@@ -13,25 +13,38 @@ from gadgets.mri.kspace import KSpace
 _WIDTH = 32
 
 
-def sensitivities(reference: KSpace, *, support: float = 0.7) -> Tensor:
-    """Maps csm (*other, coil, z, y, x) on the grid of `reference`, from its fully sampled centre, by ESPIRiT.
+def sensitivities(reference: KSpace, *, support: float = 0.7, sets: int = 1, soft: bool = False) -> Tensor:
+    """Maps csm (*other, set * coil, z, y, x) on the grid of `reference`, from its fully sampled centre, by ESPIRiT.
 
-    The support of the object is where the eigenvalue of the maps is at least `support` (0 to 1; 0 keeps all points):
-    where one set of maps explains the coils, whatever the intensity. There sum_coil |csm|^2 = 1, elsewhere the maps are
-    0. For their phase see `espirit`. Patches have 6 points per axis, 4 in three dimensions.
+    The support of a set is where the eigenvalue of its maps is at least `support` (0 to 1; 0 keeps all points): where
+    so many sets of maps explain the coils, whatever the intensity. There sum_coil |csm|^2 = 1, elsewhere the maps are
+    0. One set is what an object within the field of view needs; two, one that is larger and folds onto itself once.
 
-    Along a trajectory, the centre is put on the grid first (`gridded`), and maps are on the matrix of the image.
+    `soft`: maps fade out instead of ending. They are multiplied with 3 u^2 - 2 u^3, which rises smoothly with the
+    eigenvalue from 0 to 1, u = 0 where that is `support` and u = 1 where it is 1: where a set explains the coils in
+    part only, as at the border of what folds, a penalty of the image then costs more than where it explains all.
 
-    Raises ValueError for samples that are not finite, and where the centre of k-space was not sampled.
+    For the phase of the maps see `espirit`. Patches have 6 points per axis, 4 in three dimensions. Along a trajectory,
+    the centre is put on the grid first (`gridded`), and maps are on the matrix of the image.
+
+    Raises ValueError for samples that are not finite, where the centre of k-space was not sampled, for `sets` below 1
+    or above the number of channels, and for soft maps with a support of 1.
     """
     reference.require_finite()
+    if soft and not support < 1:
+        raise ValueError(f"support is {support}, expected less than 1 for soft maps")
     if reference.trajectory is not None:
         reference = gridded(reference)
     k2, k1, k0 = (_centre(part) for part in calibration_region(reference.mask))
     block = reference.data[..., k2, k1, k0]
     kernel = 6 if min(block.shape[-3:]) == 1 else 4
-    csm, eigenvalues = espirit(block, reference.matrix, kernel=kernel)
-    return csm * (eigenvalues >= support)
+    csm, eigenvalues = espirit(block, reference.matrix, sets=sets, kernel=kernel)
+    if soft:
+        u = ((eigenvalues - support) / (1 - support)).clamp(0, 1)
+        weight = u * u * (3 - 2 * u)
+    else:
+        weight = (eigenvalues >= support).to(eigenvalues.dtype)
+    return csm * weight.repeat_interleave(reference.n_coils, dim=-4)
 
 
 def _centre(part: slice) -> slice:

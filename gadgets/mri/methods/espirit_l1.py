@@ -12,6 +12,7 @@ from gadgets.mri.calibration.intensity import intensity
 from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.operators.sensitivity import combine_sets
 from gadgets.mri.priors.wavelet_l1 import WaveletL1
 from gadgets.mri.solvers.cg import cg
 from gadgets.mri.solvers.fista import fista
@@ -30,6 +31,8 @@ class EspiritL1:
     and aliasing, and those above are lowered by as much. The default of 0.005 is below what is seen on a screen.
     Coefficients of the lowest band (`levels` times halved) have no cost. Each iteration moves the wavelets'
     blocks by another random shift, the same ones in each call. `wavelet`: "haar" or "daubechies4".
+    With `sets` of maps, x has as many images and (S x)_c = sum_s csm_sc x_s; the image that is returned has magnitude
+    sqrt(sum_s |x_s|^2) and the phase of the first. Two serve where the object is larger than the field of view.
     Lustig, Donoho and Pauly, MRM 2007;58:1182. doi:10.1002/mrm.21391
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
@@ -38,20 +41,28 @@ class EspiritL1:
     iterations: int = 40
     levels: int = 3
     wavelet: Literal["haar", "daubechies4"] = "daubechies4"
+    sets: int = 1
 
     def __post_init__(self) -> None:
         if not self.regularisation >= 0:
             raise ValueError(f"EspiritL1.regularisation is {self.regularisation}, expected 0 or more")
+        if self.sets < 1:
+            raise ValueError(f"EspiritL1.sets is {self.sets}, expected 1 or more")
 
     def calibrate(self, reference: KSpace) -> Tensor:
-        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
-        return sensitivities(reference)
+        """Maps (*other, set * coil, z, y, x) from the fully sampled centre of `reference`."""
+        return sensitivities(reference, sets=self.sets)
 
     def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""
+        """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape.
+
+        Raises it, too, for maps of another number of sets.
+        """
         kspace.require_cartesian("espirit_l1")
         kspace.require_finite()
         operator = encoding(kspace, calibration)
+        if operator.sets != self.sets:
+            raise ValueError(f"csm holds {operator.sets} sets of maps, EspiritL1.sets is {self.sets}")
         gram, rhs = operator.gram, operator.H(kspace.data)
         volumes = range(len(kspace.other))
         start = cg(gram, rhs, iterations=_LEAST_SQUARES, batch_dims=volumes).x
@@ -71,4 +82,4 @@ class EspiritL1:
             restart=False,
             batch_dims=volumes,
         ).x
-        return image * (calibration != 0).any(dim=-4, keepdim=True)
+        return combine_sets(image * (calibration.unflatten(-4, (self.sets, -1)) != 0).any(dim=-4))

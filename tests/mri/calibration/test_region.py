@@ -43,6 +43,28 @@ def test_an_asymmetric_echo_has_less_along_the_readout():
     assert extents(m) == [(0, 1), (0, 8), (5, 12)]
 
 
+def test_a_long_readout_through_the_centre_is_no_reason_for_a_thin_box():
+    m = mask(1, 1, 32, 32)
+    m[..., 10:22, 10:22] = True
+    m[..., 16, 4:29] = True
+    assert extents(m) == [(0, 1), (10, 22), (10, 22)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_box_has_more_points(seed):
+    torch.manual_seed(seed)
+    m = torch.rand(1, 5, 8, 9) < 0.9
+    m[..., 2, 4, 4] = True
+    lengths = [(l2, l1, l0) for l2 in range(1, 6) for l1 in range(1, 9) for l0 in range(1, 10)]
+    boxes = [
+        tuple(slice(n // 2 - one // 2, n // 2 - one // 2 + one) for n, one in zip((5, 8, 9), box, strict=True))
+        for box in lengths
+    ]
+    most = max(m[(0, *box)].numel() for box in boxes if m[(0, *box)].all())
+    found = m[(0, *calibration_region(m))]
+    assert found.all() and found.numel() == most
+
+
 def test_fully_sampled():
     assert extents(~mask(1, 5, 6, 7)) == [(0, 5), (0, 6), (0, 7)]
 

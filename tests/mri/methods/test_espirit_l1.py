@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods.cg_sense import CgSense
 from gadgets.mri.methods.espirit_l1 import EspiritL1
+from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.quality.errors import nrmse
 from tests.support.sampled_phantom import phantom_scan, random_sampling
 
@@ -53,6 +55,48 @@ def test_no_signal_and_no_maps():
     half = csm.clone()
     half[..., :24] = 0
     assert not EspiritL1()(kspace, half)[..., :24].any()
+
+
+def folded(noise=0.003, coils=8, size=96, field=64):
+    """K-space of the phantom in two thirds of its field of view along y, and the root sum of squares of its coils."""
+    whole = ifft(torch.from_numpy(cartesian((size, size, 1), coils=coils)), (-3, -2, -1))
+    images = torch.zeros(coils, 1, field, size, dtype=whole.dtype)
+    for y in range(size):
+        images[..., (y - size // 2 + field // 2) % field, :] += whole[..., y, :]
+    torch.manual_seed(0)
+    data = fft(images, (-3, -2, -1)) + noise * images.abs().max() * torch.randn_like(images)
+    return data, images.norm(dim=0, keepdim=True)
+
+
+def test_two_sets_of_maps_serve_where_the_object_folds_onto_itself():
+    # Uecker 2014: with one set of maps there are ghosts of what folds. They are as bright as the object; noise and
+    # what sparsity leaves are not.
+    data, truth = folded()
+    mask = random_sampling(96, 2, centre=24)[..., 16:80, :]
+    kspace = KSpace(data=data * mask, mask=mask)
+    images = [method(kspace, method.calibrate(kspace)) for method in (EspiritL1(sets=1), EspiritL1(sets=2))]
+    assert images[1].shape == truth.shape
+    one, two = (nrmse(image.abs().numpy(), truth.numpy()) for image in images)
+    assert two < one / 2
+    folds = (EspiritL1(sets=2).calibrate(kspace)[8:] != 0).any(dim=0, keepdim=True).numpy()
+    assert 0.1 < folds.mean() < 0.4
+    one, two = (nrmse(image.abs().numpy(), truth.numpy(), folds) for image in images)
+    assert two < one / 3
+
+
+def test_two_sets_change_little_where_one_is_enough():
+    kspace, _, image = phantom_scan(64, random_sampling(64, 2, centre=24))
+    one, two = (method(kspace, method.calibrate(kspace)) for method in (EspiritL1(sets=1), EspiritL1(sets=2)))
+    errors = [nrmse(found.abs().numpy(), image.abs().numpy()) for found in (one, two)]
+    assert errors[1] < 1.2 * errors[0]
+
+
+def test_maps_of_another_number_of_sets_are_refused():
+    kspace, csm, _ = phantom_scan(48, random_sampling(48, 4))
+    with pytest.raises(ValueError, match="csm holds 2 sets of maps, EspiritL1.sets is 1"):
+        EspiritL1()(kspace, torch.cat([csm, csm]))
+    with pytest.raises(ValueError, match="EspiritL1.sets is 0"):
+        EspiritL1(sets=0)
 
 
 def test_a_regularisation_below_nothing_is_refused():
