@@ -32,8 +32,8 @@ def generic_recon_field_of_view_adjustment(
     The encoded field of view is that of the meta (encoding_FOV) or, without, of the header's encoding space; along the
     readout it is the reconstructed one already. K-space is padded with zeros or cut for the wanted size of voxel, along
     E1 and E2 to an even number of them over the encoded field of view; then the image is cut, or padded, to the matrix.
-    Where k-space is padded intensities stay, where it is cut they go down with the square root of the matrix: in both,
-    noise keeps its level, and images their units of SNR.
+    Where k-space is padded intensities stay, where it is cut they grow with the square root of the size of the voxels:
+    in both, noise keeps its level, and images their units of SNR.
 
     matrix_size and field_of_view of the headers are then what they say, the position stays the centre of the image.
     Along an axis of one voxel nothing is done. debug_folder, perform_timing, verbose: taken for the sake of stock

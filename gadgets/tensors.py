@@ -244,8 +244,11 @@ def _mask(buffer: ReconBuffer) -> Tensor:
 
 
 def _centre(limit: object, length: int) -> int:
-    """Where along an axis of a buffer the centre of k-space is."""
+    """Where along an axis of a buffer the centre of k-space is; one that holds just what was sampled begins there."""
     centre: int = limit.center  # type: ignore[attr-defined]
+    first, last = limit.min, limit.max  # type: ignore[attr-defined]
+    if last - first + 1 == length:
+        centre -= first
     return centre if 0 < centre < length else length // 2
 
 

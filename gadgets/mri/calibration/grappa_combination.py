@@ -61,8 +61,9 @@ class GrappaCombination:
                 f"kernels are {self.kernel_size[0]} lines long along k2 and {self.kernel_size[1]} along k1, expected "
                 "the same number where both axes are accelerated"
             )
-        k2, k1, _ = calibration_region(reference.mask)
-        readout = reference.mask[0, k2, k1].all(dim=0).all(dim=0).nonzero()
+        mask = reference.mask.expand(1, *reference.matrix)
+        k2, k1, _ = calibration_region(mask)
+        readout = mask[0, k2, k1].all(dim=0).all(dim=0).nonzero()
         kernels = grappa_kernels(
             reference.data[:, k2, k1, int(readout[0]) : int(readout[-1]) + 1],
             steps,

@@ -36,12 +36,13 @@ def low_resolution(reference: KSpace) -> Tensor:
 
 
 def smooth_low_resolution(reference: KSpace) -> Tensor:
-    """As `low_resolution`, with a Hann window over the region along every axis, whatever it covers.
+    """As `low_resolution` of Cartesian k-space, with a Hann window over the region along every axis.
 
     So the images have neither ringing nor details, as stock chains make them for their maps; noise keeps its level.
-    Raises ValueError where the centre was not sampled.
+    Raises ValueError where the centre was not sampled, and for a trajectory.
     """
-    region = calibration_region(reference.mask)
+    reference.require_cartesian("smooth_low_resolution")
+    region = calibration_region(reference.mask.expand(*reference.other, 1, *reference.matrix))
     data = torch.zeros_like(reference.data)
     block = reference.data[(..., *region)]
     for axis, size in zip((-3, -2, -1), block.shape[-3:], strict=True):

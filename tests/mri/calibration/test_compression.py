@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gadgets.mri.calibration.compression import compression_matrix
+from gadgets.mri.calibration.compression import compression_matrix, eigen_channels
 from gadgets.mri.phantom.scan import cartesian
 
 
@@ -63,3 +63,39 @@ def test_refusals(samples):
     broken[7, 3] = np.inf
     with pytest.raises(ValueError, match="NaN or infinite in coils 7$"):
         compression_matrix(broken)
+
+
+def test_eigen_channels_are_principal_components_less_the_mean():
+    random = np.random.default_rng(3)
+    samples = random.standard_normal((4, 500, 2)).view(np.complex128)[..., 0] * np.array([9, 5, 1, 0.1])[:, None]
+    mixing = np.linalg.qr(random.standard_normal((4, 4)))[0]
+    rows = eigen_channels(mixing @ samples + 7)
+    np.testing.assert_allclose(rows @ rows.conj().T, np.eye(4), atol=1e-6)
+    mixed = rows @ (mixing @ (samples - samples.mean(axis=1, keepdims=True)))
+    covariance = mixed @ mixed.conj().T
+    energies = covariance.diagonal().real
+    assert (np.diff(energies) < 0).all()
+    assert abs(covariance - np.diag(covariance.diagonal())).max() < 1e-5 * energies[0]
+    shares = energies / energies[0]
+    for threshold in (0.5, 0.2, 0.005, 0.0):
+        assert len(eigen_channels(mixing @ samples + 7, threshold=threshold)) == (shares >= threshold).sum()
+    np.testing.assert_array_equal(eigen_channels(mixing @ samples + 7, coils=2), rows[:2])
+
+
+def test_eigen_channels_of_fewer_samples_than_channels():
+    rows = eigen_channels(np.random.default_rng(0).standard_normal((5, 3)).astype(np.complex64))
+    np.testing.assert_allclose(rows @ rows.conj().T, np.eye(5), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("samples", "limits", "words"),
+    [
+        (np.ones((2, 3), complex), {}, "samples are all alike"),
+        (np.full((2, 3), np.nan, complex), {}, "NaN or infinite"),
+        (np.eye(2, dtype=complex), {"coils": 0}, "coils is 0"),
+        (np.eye(2, dtype=complex), {"threshold": 2}, "threshold is 2"),
+    ],
+)
+def test_eigen_channels_that_cannot_be(samples, limits, words):
+    with pytest.raises(ValueError, match=words):
+        eigen_channels(samples, **limits)

@@ -86,3 +86,20 @@ def test_a_kernel_has_a_centre(kernel):
 def test_at_least_one_iteration():
     with pytest.raises(ValueError, match="iterations is 0"):
         inati(torch.zeros(3, 1, 6, 6, dtype=torch.complex64), iterations=0)
+
+
+def test_as_gadgetron_differs_where_no_vector_stands_out():
+    truth = birdcage(40, 41)
+    torch.manual_seed(0)
+    images = truth * smooth(1, 40, 41)
+    images[..., 20:] = 1e-3 * torch.randn(2, 1, 40, 21, dtype=torch.complex64)
+    plain, stock = inati(images, iterations=8), inati(images, iterations=8, as_gadgetron=True)
+    torch.testing.assert_close(stock.norm(dim=0), torch.ones(1, 40, 41))
+    object_, noise = (..., slice(3, 37), slice(3, 17)), (..., slice(3, 37), slice(23, 37))
+    assert (plain - stock)[object_].abs().max() < 1e-3
+    assert (plain - stock)[noise].abs().max() > 0.1
+    # The phase is that of the mean over the box, which goes round at the edges.
+    box = sum(torch.roll(images, (i, j), (-2, -1)) for i in range(-3, 4) for j in range(-3, 4))
+    overlap = (box.conj() * stock).sum(dim=0)
+    assert overlap.imag.abs().max() < 1e-5 * overlap.real.max()
+    assert (overlap.real >= 0).all()
