@@ -3,8 +3,11 @@ import numpy as np
 import pytest
 
 from gadgets.coil_compression import coil_compression
+from gadgets.mri.quality.errors import nrmse
 from gadgets.properties import PropertyError
 from gadgets.stream.control import Text
+from pipelines.clients.dataset import Dataset
+from pipelines.clients.replay import find, replay, with_settings
 from tests.support.splits import assert_same_acquisitions, outputs
 from tests.support.streams import acquisition, acquisitions, header_xml, run
 
@@ -232,3 +235,19 @@ def test_gcc_refuses_readouts_that_differ(change, words):
 def test_a_method_that_there_is_not_is_refused_with_those_that_there_are():
     with pytest.raises(PropertyError, match="'svd', expected one of 'pca', 'gcc'"):
         run(coil_compression, scan(), HEADER, method="svd")
+
+
+@pytest.mark.data
+def test_with_gcc_a_brain_needs_fewer_channels(data_dir):
+    """Four of sixteen channels: how far the image is from that of all channels."""
+    with Dataset(data_dir / "mrd" / "brain_gre_3T_16ch_retroR2_acs24_noise.h5") as dataset:
+        header, items = dataset.header, list(dataset.items())
+
+    def image(**settings):
+        pipeline = with_settings(find("cartesian_sense"), {f"coil_compression.{k}": v for k, v in settings.items()})
+        (found,) = (item.data[0] for item in replay(pipeline, header, items) if isinstance(item, ismrmrd.Image))
+        return np.abs(found).astype(float)
+
+    whole = image(energy="1.0")
+    lost = {method: nrmse(image(coils="4", method=method), whole, scaled=True) for method in ("pca", "gcc")}
+    assert lost["gcc"] < 0.5 * lost["pca"]

@@ -19,8 +19,8 @@ from gadgets.mri.solvers.irgnm import irgnm
 # near to their end that rounding does not.
 _INNER_TOLERANCE = 1e-3
 _ITERATIONS, _REGULARISATION, _REDUCTION, _SMOOTHNESS = 12, 1.0, 0.5, 10.0
-# Points of the centre of k-space, per axis, that maps are found by.
-_WIDTH = 64
+# Points of the centre of k-space, per axis, that maps are found by: in a plane, and in a volume.
+_WIDTHS = 64, 32
 
 
 def nlinv(
@@ -57,14 +57,16 @@ def nlinv(
 
 
 def nlinv_maps(kspace: KSpace) -> Tensor:
-    """The maps of `nlinv` alone (*other, coil, z, y, x), from the centre of k-space, at most 64 points per axis.
+    """The maps of `nlinv` alone (*other, coil, z, y, x), from the centre of k-space.
 
-    Maps have no details that the rest would be needed for, and an image of low resolution takes less time. Raises
-    ValueError as `nlinv` does, and where nothing was sampled there.
+    That is 64 points per axis at most, in three dimensions 32. Maps have no details that the rest would be needed for,
+    and an image of low resolution takes less time. Raises ValueError as `nlinv` does, and where nothing was sampled.
     """
     kspace.require_cartesian("nlinv")
+    kspace.require_finite()
     mask = kspace.mask.expand(*kspace.mask.shape[:-3], *kspace.matrix)
-    centre = KSpace(data=_centre(kspace.data), mask=_centre(mask))
+    width = _WIDTHS[0] if min(kspace.matrix) == 1 else _WIDTHS[1]
+    centre = KSpace(data=_centre(kspace.data, width), mask=_centre(mask, width))
     if not bool(centre.mask.any()):
         raise ValueError("no sample of the centre of k-space was acquired: there is nothing to find maps by")
     found = _solve(centre, _ITERATIONS, _REGULARISATION, _REDUCTION, _SMOOTHNESS)
@@ -118,9 +120,9 @@ def _normalised(maps: Tensor) -> tuple[Tensor, Tensor]:
     return maps / torch.where(brightness > 0, brightness, 1), brightness
 
 
-def _centre(x: Tensor) -> Tensor:
-    """At most `_WIDTH` points of the last three axes, about the same centre."""
+def _centre(x: Tensor, width: int) -> Tensor:
+    """At most `width` points of the last three axes, about the same centre."""
     for axis in (-3, -2, -1):
-        length = min(x.shape[axis], _WIDTH)
+        length = min(x.shape[axis], width)
         x = x.narrow(axis, x.shape[axis] // 2 - length // 2, length)
     return x
