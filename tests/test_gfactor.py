@@ -185,3 +185,17 @@ def test_the_air_around_a_brain_has_unit_noise(data_dir, acceleration):
     assert head.mean() > 0.2
     assert 1 < np.median(g[head]) < 1.25
     assert g[head].min() > 0.9
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("settings", [{"method": "sense"}, {"method": "grappa"}, {"method": "sense", "replicas": 4}])
+def test_a_gpu_makes_the_same_images(scanned, settings):
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    found, expected = (
+        run(gfactor, scanned[:2], header_xml(SCAN), device=device, **settings) for device in ("cuda", "cpu")
+    )
+    for a, b in zip(found, expected, strict=True):
+        # Replicas have other noise on another device: about a third of their standard deviation apart.
+        tolerance = 2.0 if "replicas" in settings else 1e-3
+        np.testing.assert_allclose(a.data, b.data, rtol=tolerance, atol=tolerance * abs(b.data).max())

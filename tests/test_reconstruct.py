@@ -92,7 +92,7 @@ def test_a_reference_may_come_before_its_data():
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(
-    "method", ["rss", "adaptive_combine", "cg_sense", "grappa", "spirit", "sake", "nlinv", "homodyne"]
+    "method", ["rss", "adaptive_combine", "sense", "cg_sense", "grappa", "spirit", "sake", "nlinv", "homodyne"]
 )
 def test_a_gpu_makes_the_same_images(method):
     if not torch.cuda.is_available():
