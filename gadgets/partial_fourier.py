@@ -50,6 +50,9 @@ def partial_fourier(connection: Connection, *, method: str = "pocs_partial_fouri
     k-space over a few points, so what is near that border is less certain than in data of one coil; and so does cutting
     the field of view through the object along a partial axis, which belongs behind this gadget.
 
+    It helps where the phase is smooth. In gradient echoes it is not, near air and beside fat: there the image may be
+    farther from the truth than with zeros in the missing part, under GenericReconPartialFourierHandlingFilterGadget.
+
     method: `pocs_partial_fourier`, which keeps what was sampled and the phase, or `homodyne`, which takes one partial
     axis and gives real images; further properties are the fields of the method.
 
