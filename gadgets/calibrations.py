@@ -26,6 +26,9 @@ from gadgets.tensors import (
 
 T = TypeVar("T")
 
+#: What can be reconstructed as it lies in the buffer: echo planar readouts are on the grid once they are corrected.
+_ON_THE_GRID = ("cartesian", "epi")
+
 
 class Calibrations:
     """Calibrations of one scan: one for each slice, from its reference or, without one, from its data.
@@ -79,3 +82,10 @@ def device_of(name: str) -> torch.device:
     if name not in there and not (name == "cuda" and len(there) > 1):
         raise ValueError(f"there is no device '{name}'; there are: auto, {', '.join(there)}")
     return torch.device(name)
+
+
+def require_grid(header: Any, space: int, gadget: str) -> None:
+    """Raise ValueError, naming the gadget, unless the samples of an encoding space lie on the Cartesian grid."""
+    trajectory = header.encoding[space].trajectory.value if space < len(header.encoding) else "cartesian"
+    if trajectory not in _ON_THE_GRID:
+        raise ValueError(f"encoding space {space} is {trajectory}; {gadget} takes only {', '.join(_ON_THE_GRID)}")

@@ -13,7 +13,7 @@ from gadgetron.types.image_array import ImageArray
 from gadgetron.types.recon_data import ReconBit, ReconBuffer, ReconData
 from torch import Tensor
 
-from gadgets.calibrations import Calibrations, device_of
+from gadgets.calibrations import Calibrations, device_of, require_grid
 from gadgets.mri import methods
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.quality.noise_level import noise_level
@@ -110,6 +110,7 @@ class _Noise:
 
     def images(self, bit: ReconBit, space: int) -> list[ImageArray]:
         """The images of one encoding space in units of SNR, and the maps that go with them."""
+        require_grid(self.header, space, "gfactor")
         whole = kspace(bit.data)
         snr = torch.zeros((*whole.other, 1, *whole.matrix), dtype=torch.complex64)
         other = torch.zeros_like(snr)

@@ -24,8 +24,10 @@ def main(arguments: argparse.Namespace) -> int:
         target = loader.load(node).target
         sources = [(node.label, target)]
         declared = getattr(target, "properties", {})
-        method = node.properties.get("method", getattr(declared.get("method"), "default", None))
-        if method:
+        property_ = declared.get("method")
+        method = node.properties.get("method", getattr(property_, "default", None))
+        # A method by any name is one of reconstruction; where there is a choice of a few, it is the gadget's own.
+        if method and getattr(property_, "annotation", None) is str:
             settings = {name: value for name, value in node.properties.items() if name not in declared}
             made = importlib.import_module("gadgets.mri.methods").create(method, settings)
             sources.append((f"{node.label}, method {method}", type(made)))
