@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -27,11 +28,11 @@ from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
 from gadgets.tensors import (
     References,
-    brightness,
     first_of_slice,
     holds_maps,
     kspace,
     maps_buffer,
+    over_receivers,
     reference,
     require_calibration,
     slices,
@@ -48,9 +49,21 @@ Known = dict[tuple[int, int], Tensor]
 _SUPPORT = 0.7
 
 
-def _check(settings: Mapping[str, Any]) -> None:
-    if settings["support"] is not None and settings["method"] != "espirit":
-        raise ValueError(f"support is for method 'espirit'; maps of '{settings['method']}' go on beyond the object")
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    method: str
+    support: float | None
+    sets: int
+    soft: bool
+
+
+def _check(properties: Mapping[str, Any]) -> None:
+    method, given = properties["method"], {"support": None, "sets": 1, "soft": False}
+    for name, default in given.items():
+        if method != "espirit" and properties[name] != default:
+            raise ValueError(f"{name} is for method 'espirit'; maps of '{method}' are one set, beyond the object too")
+    if properties["sets"] < 1:
+        raise ValueError(f"sets is {properties['sets']}, expected 1 or more")
 
 
 @gadget(check=_check)
@@ -59,6 +72,8 @@ def coil_sensitivities(
     *,
     method: Literal["espirit", "walsh", "inati", "nlinv"] = "espirit",
     support: float | None = None,
+    sets: int = 1,
+    soft: bool = False,
 ) -> None:
     """Put sensitivity maps in the place of the reference. recon data -> recon data with maps.
 
@@ -72,8 +87,10 @@ def coil_sensitivities(
     together by nonlinear inversion: it needs no more than a few central lines or irregular sampling, and finds the maps
     by the data where the reference has fewer than 8 lines.
 
-    support: for `espirit` (0 to 1, 0.7 if not given), where maps are 0: more of the image is kept the lower it is, 0
-    keeps all. Maps of the other methods go on beyond the object.
+    For `espirit`: support (0 to 1, 0.7 if not given) sets where maps are 0: more of the image is kept the lower it is,
+    0 keeps all. sets: how many maps each coil has at a point, two where an object larger than the field of view folds
+    onto itself; the method of `reconstruct` must be told of as many. soft: maps fade out instead of ending. Maps of the
+    other methods are one set, and go on beyond the object.
 
     Squares of the maps sum to one over the channels or, where the stream says how the receivers follow from those
     (`describe_channels` of noise_adjust), over the receivers: the image is then as bright as without whitening.
@@ -88,6 +105,7 @@ def coil_sensitivities(
     inati: Inati, Hansen and Kellman, Proc ISMRM 2013;21:2672.
     nlinv: Uecker et al., MRM 2008;60:674. doi:10.1002/mrm.21691
     """
+    settings = _Settings(method=method, support=support, sets=sets, soft=soft)
     known: Known = {}
     references = References()
     matrix: Tensor | None = None
@@ -97,34 +115,27 @@ def coil_sensitivities(
             continue
         if isinstance(item, ReconData):
             bits = [references.complete(bit, space) for space, bit in enumerate(item.bits)]
-            settings = (known, method, support, matrix)
-            item = ReconData([_resident(_with_maps, bit, space, *settings) for space, bit in enumerate(bits)])
+            item = ReconData(
+                [_resident(_with_maps, bit, space, known, settings, matrix) for space, bit in enumerate(bits)]
+            )
         connection.send(item)
 
 
-def _with_maps(
-    bit: ReconBit, space: int, known: Known, method: str, support: float | None, matrix: Tensor | None
-) -> ReconBit:
+def _with_maps(bit: ReconBit, space: int, known: Known, settings: _Settings, matrix: Tensor | None) -> ReconBit:
     if not bit.data.data.size or holds_maps(bit.ref):
         return bit
     numbers = slices(bit.data)
     own = None if bit.ref is None or not bit.ref.data.size else reference(bit.ref, bit.data)
     found: list[Tensor | None] = []
     for loc, number in enumerate(numbers):
-        found.append(None if number is None else _maps(bit.data, own, loc, (space, number), known, method, support))
+        found.append(None if number is None else _maps(bit.data, own, loc, (space, number), known, settings))
     blank = next((torch.zeros_like(csm) for csm in found if csm is not None), None)
     if blank is None:
         return bit
     csm = torch.cat([blank if csm is None else csm for csm in found])
     if matrix is not None:
-        csm = _over_receivers(csm, matrix)
+        csm = over_receivers(csm, matrix, settings.sets)
     return ReconBit(bit.data, maps_buffer(csm, bit.data))
-
-
-def _over_receivers(csm: Tensor, matrix: Tensor) -> Tensor:
-    """Maps (*other, coil, z, y, x) with squares that sum to one over the receivers."""
-    seen = brightness(csm, matrix, csm.shape[-4])
-    return torch.where(seen > 0, csm / seen.clamp_min(torch.finfo(seen.dtype).tiny), csm)
 
 
 def _maps(
@@ -133,19 +144,19 @@ def _maps(
     loc: int,
     key: tuple[int, int],
     known: Known,
-    method: str,
-    support: float | None,
+    settings: _Settings,
 ) -> Tensor:
-    """Maps (1, 1, 1, CHA, z, y, x) of one slice."""
+    """Maps (1, 1, 1, set * CHA, z, y, x) of one slice."""
     earlier = known.get(key)
     referenced = own is not None and bool(own.mask[loc].any())
-    if not referenced and earlier is not None and earlier.shape[3:] == tuple(data.data.shape[3::-1]):
+    channels, *matrix = data.data.shape[3::-1]
+    if not referenced and earlier is not None and earlier.shape[3:] == (settings.sets * channels, *matrix):
         return earlier
     part = first_of_slice(own if own is not None and referenced else kspace(data), loc)
-    if referenced and method == "nlinv" and not _dense(part):
+    if referenced and settings.method == "nlinv" and not _dense(part):
         part, referenced = first_of_slice(kspace(data), loc), False
     try:
-        csm = _estimated(part, method, support)
+        csm = _estimated(part, settings)
     except ValueError as error:
         source = "its reference" if referenced else "its own data (it has no reference)"
         raise ValueError(f"slice {key[1]} of encoding space {key[0]}, from {source}: {error}") from None
@@ -154,14 +165,15 @@ def _maps(
     return csm
 
 
-def _estimated(part: KSpace, method: str, support: float | None) -> Tensor:
-    if method == "nlinv":
+def _estimated(part: KSpace, settings: _Settings) -> Tensor:
+    if settings.method == "nlinv":
         return nlinv_maps(part)
     require_calibration(part)
-    if method == "espirit":
-        return sensitivities(part, support=_SUPPORT if support is None else support)
+    if settings.method == "espirit":
+        support = _SUPPORT if settings.support is None else settings.support
+        return sensitivities(part, support=support, sets=settings.sets, soft=settings.soft)
     images = low_resolution(part)
-    return inati(images) if method == "inati" else walsh(images)[0]
+    return inati(images) if settings.method == "inati" else walsh(images)[0]
 
 
 def _dense(part: KSpace) -> bool:

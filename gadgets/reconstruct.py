@@ -32,6 +32,7 @@ from gadgets.tensors import (
     holds_maps,
     kspace,
     of_slice,
+    over_receivers,
     reference,
     require_calibration,
     slices,
@@ -117,14 +118,22 @@ class _Reconstruction:
                 calibration = self._calibration(own, whole, loc, (space, number)) if csm is None else csm[loc : loc + 1]
                 part = of_slice(whole, loc).to(self.device)
                 on_device = None if calibration is None else calibration.to(self.device)
-                image = self.method(part, on_device)
-                if self.receivers is not None and csm is None and on_device is not None:
-                    image = image * brightness(on_device, self.receivers, part.n_coils)
+                image = self._image(part, on_device, own=csm is None)
                 pixels[loc : loc + 1] = image.cpu()
             except Exception as error:
                 kind = ValueError if isinstance(error, ValueError) else RuntimeError
                 raise kind(f"{self.name} at slice {number}, repetition {_repetition(bit.data)}: {error}") from error
         return self._array(pixels, bit.data, space)
+
+    def _image(self, part: KSpace, calibration: Tensor | None, *, own: bool) -> Tensor:
+        """The images of a slice, as bright as the receivers see it where the method has calibrated itself."""
+        if self.receivers is None or calibration is None or not own:
+            return self.method(part, calibration)
+        sets = getattr(self.method, "sets", 1)
+        if sets > 1:
+            # Each set has a brightness of its own, and the image is of all together.
+            return self.method(part, over_receivers(calibration, self.receivers, sets))
+        return self.method(part, calibration) * brightness(calibration, self.receivers, part.n_coils)
 
     def _calibration(self, own: KSpace | None, whole: KSpace, loc: int, key: tuple[int, int]) -> Tensor | None:
         """What the method calibrated for a slice, from its reference or from its data."""

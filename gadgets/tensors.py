@@ -179,6 +179,14 @@ def brightness(calibration: Tensor, receivers: Tensor, n_coils: int) -> Tensor:
     return torch.linalg.vector_norm(seen, dim=-4, keepdim=True)
 
 
+def over_receivers(csm: Tensor, receivers: Tensor, sets: int = 1) -> Tensor:
+    """Maps (*other, set * coil, z, y, x) whose squares sum to one over the receivers, of each set. See `brightness`."""
+    each = csm.unflatten(-4, (sets, -1))
+    seen = brightness(each, receivers, each.shape[-4])
+    seen = torch.where(seen > 0, seen.clamp_min(torch.finfo(seen.dtype).tiny), 1)
+    return (each / seen).flatten(-5, -4)
+
+
 def require_calibration(part: KSpace) -> None:
     """Raise ValueError unless the centre of k-space is sampled densely enough to calibrate from it."""
     region = calibration_region(part.mask)

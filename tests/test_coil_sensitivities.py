@@ -163,9 +163,26 @@ def test_with_nlinv_few_central_lines_are_enough():
     assert np.median(overlap[abs(truth(MATRIX)) > 0.15]) > 0.98
 
 
-def test_support_is_for_espirit():
-    with pytest.raises(ValueError, match="support is for method 'espirit'; maps of 'walsh' go on"):
-        run(coil_sensitivities, [recon_data(undersampled(0))], method="walsh", support=0.5)
+@pytest.mark.parametrize("properties", [{"support": 0.5}, {"sets": 2}, {"soft": True}])
+def test_some_properties_are_for_espirit(properties):
+    with pytest.raises(
+        ValueError, match=f"{next(iter(properties))} is for method 'espirit'; maps of 'walsh' are one set"
+    ):
+        run(coil_sensitivities, [recon_data(undersampled(0))], method="walsh", **properties)
+
+
+def test_several_sets_of_maps_are_channels_one_after_the_other():
+    items = [recon_data((undersampled(0, slice=0), calibration(0, slice=0))), recon_data(undersampled(0, slice=0))]
+    first, again = (maps(item) for item in run(coil_sensitivities, items, sets=2))
+    assert first.shape == (1, 1, 1, 2 * COILS, 1, 32, 32)
+    np.testing.assert_array_equal(again, first)
+    (one,) = run(coil_sensitivities, items[:1])
+    np.testing.assert_allclose(first[:, :, :, :COILS], maps(one), atol=1e-3)
+    (faded,) = run(coil_sensitivities, items[:1], soft=True)
+    energy = np.linalg.norm(maps(faded), axis=3)
+    assert ((energy > 0.01) & (energy < 0.99)).any()
+    with pytest.raises(ValueError, match="sets is 0, expected 1 or more"):
+        run(coil_sensitivities, items, sets=0)
 
 
 def test_a_method_that_there_is_not_is_refused_with_those_that_there_are():

@@ -11,6 +11,7 @@ from gadgets.receivers import receivers_message
 from gadgets.reconstruct import reconstruct
 from gadgets.stream.control import Text
 from tests.support.buffers import empty_buffer, random_kspace, recon_buffer, recon_data
+from tests.support.sampled_phantom import folded
 from tests.support.streams import header_xml, run
 
 MATRIX, COILS = (32, 32, 1), 6
@@ -81,6 +82,27 @@ def test_brightness_is_that_of_the_receivers_whoever_calibrates(places):
     assert abs(a.data[inside] / plain.data[inside]).std() > 0.1
     with pytest.raises(ValueError, match="the stream describes 4 channels, the data have 6"):
         run(reconstruct, [receivers_message(np.eye(4)), *items])
+
+
+@pytest.mark.parametrize("method", ["cg_sense", "espirit_l1"])
+def test_two_sets_of_maps_serve_an_object_that_folds(method):
+    data, expected = (x.numpy() for x in folded())
+    lines = np.arange(64) % 2 == 0
+    lines[20:44] = True
+    items = [
+        receivers_message(np.diag(1 + np.arange(8) % 2) @ np.random.default_rng(0).standard_normal((8, 8))),
+        recon_data(recon_buffer(data[None, None, None], lines)),
+    ]
+    mapped = run(coil_sensitivities, items, sets=2)
+    (own,), (by_maps,) = (images(run(reconstruct, i, method=method, sets=2)) for i in (items, mapped))
+    np.testing.assert_allclose(own.data, by_maps.data, atol=1e-4 * abs(own.data).max())
+    errors = []
+    for sets in (1, 2):
+        (image,) = images(run(reconstruct, items[1:], method=method, sets=sets))
+        errors.append(np.linalg.norm(abs(image.data).squeeze() - expected.squeeze()))
+    assert errors[1] < 0.5 * errors[0]
+    with pytest.raises(ValueError, match="csm holds 2 sets of maps"):
+        run(reconstruct, mapped, method=method)
 
 
 def test_a_reference_may_come_before_its_data():

@@ -14,6 +14,7 @@ from gadgets.mri.phantom.scan import cartesian, coil_maps, truth
 from gadgets.mri.quality.errors import nrmse
 from gadgets.mri.quality.support import support
 from tests.support.radial_scan import radial_scan, trajectory
+from tests.support.sampled_phantom import folded
 
 
 def every(n, step, like):
@@ -107,3 +108,17 @@ def test_a_brain_from_undersampled_lines(data_dir, acceleration, limit, white):
     expected = combine(full, combine.calibrate(full)).abs().numpy()[0]
     result = method(imaging, method.calibrate(reference)).abs().numpy()[0]
     assert nrmse(result, expected, support(expected), scaled=True) < limit
+
+
+def test_two_sets_of_maps_serve_where_the_object_folds_onto_itself():
+    data, expected = folded()
+    mask = torch.zeros(1, 1, *data.shape[-2:], dtype=torch.bool)
+    mask[:, :, ::2] = mask[:, :, 20:44] = True
+    kspace = KSpace(data=data * mask, mask=mask)
+    one, two = (method(kspace, method.calibrate(kspace)) for method in (CgSense(sets=1), CgSense(sets=2)))
+    assert two.shape == expected.shape
+    assert nrmse(two.abs().numpy(), expected.numpy()) < 0.5 * nrmse(one.abs().numpy(), expected.numpy())
+    with pytest.raises(ValueError, match="csm holds 2 sets of maps, CgSense.sets is 1"):
+        CgSense()(kspace, CgSense(sets=2).calibrate(kspace))
+    with pytest.raises(ValueError, match="CgSense.sets is 0"):
+        CgSense(sets=0)

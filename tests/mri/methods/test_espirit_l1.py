@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods.cg_sense import CgSense
 from gadgets.mri.methods.espirit_l1 import EspiritL1
-from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.quality.errors import nrmse
-from tests.support.sampled_phantom import phantom_scan, random_sampling
+from tests.support.sampled_phantom import folded, phantom_scan, random_sampling
 
 
 def error(method, kspace, csm, image):
@@ -55,17 +53,6 @@ def test_no_signal_and_no_maps():
     half = csm.clone()
     half[..., :24] = 0
     assert not EspiritL1()(kspace, half)[..., :24].any()
-
-
-def folded(noise=0.003, coils=8, size=96, field=64):
-    """K-space of the phantom in two thirds of its field of view along y, and the root sum of squares of its coils."""
-    whole = ifft(torch.from_numpy(cartesian((size, size, 1), coils=coils)), (-3, -2, -1))
-    images = torch.zeros(coils, 1, field, size, dtype=whole.dtype)
-    for y in range(size):
-        images[..., (y - size // 2 + field // 2) % field, :] += whole[..., y, :]
-    torch.manual_seed(0)
-    data = fft(images, (-3, -2, -1)) + noise * images.abs().max() * torch.randn_like(images)
-    return data, images.norm(dim=0, keepdim=True)
 
 
 def test_two_sets_of_maps_serve_where_the_object_folds_onto_itself():
