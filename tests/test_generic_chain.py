@@ -5,11 +5,13 @@ import ismrmrd
 import numpy as np
 import pytest
 
+from gadgets.mri.phantom.scan import truth
 from gadgets.mri.quality.errors import nrmse
 from pipelines.clients.dataset import Dataset
 from pipelines.clients.replay import find, replay, with_settings
 from pipelines.clients.simulate import Scan, header_xml
 from pipelines.host.config import parse
+from tests.support.scans import run_chain
 from tests.support.stock_chain import stock_xml
 
 # Rounding of single precision, through products of some hundred terms and inverse matrices of a condition of 1000.
@@ -67,6 +69,25 @@ def test_accelerated_slices_are_those_of_the_full_scan():
         # In units of SNR: half of the samples, the square root of half of the intensity.
         ratio = np.linalg.norm(half.data[inside]) / np.linalg.norm(full.data[inside])
         assert ratio == pytest.approx(0.5**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("method", ["pocs_partial_fourier", "homodyne"])
+def test_parallel_imaging_and_partial_fourier_together(method):
+    """From a scan whose header tells of both: what partial Fourier took from the image comes back."""
+    expected = abs(truth((96, 96, 1)))
+    steps = [
+        "noise_adjust", "remove_ro_oversampling", "acquisition_accumulate_trigger", "bucket_to_buffer",
+        "generic_recon_cartesian_reference_prep", "generic_recon_eigen_channel", "generic_recon_cartesian_grappa",
+    ]  # fmt: skip
+
+    def error(fraction, *between):
+        scan = Scan(matrix=(96, 96, 1), coils=8, acceleration=(2, 1), acs=24, partial_fourier=fraction)
+        header, items = simulated(scan, noise=0.0005)
+        *_, image = run_chain(items, header, [*steps, *between, "image_array_split", "complex_to_float"])
+        return nrmse(image.data[0], expected, expected > 0.05, scaled=True)
+
+    complete, zero_filled, filled = error(1.0), error(0.65), error(0.65, ("partial_fourier", {"method": method}))
+    assert filled - complete < 0.2 * (zero_filled - complete)
 
 
 def test_the_pipeline_in_the_folder_is_the_stock_chain():
