@@ -177,6 +177,19 @@ def test_other_items_pass():
     assert transport.sent == [image]
 
 
+def test_the_pipeline_sends_float_images_of_unit_noise():
+    """Where SNR is high, the magnitude has the noise of the real part. Coil compression is on the way."""
+    scan = Scan(matrix=(48, 48, 1), coils=12, repetitions=REPETITIONS, acceleration=(2, 1), acs=24)
+    items = replay(find("snr_gfactor"), header_xml(scan), replay(find("simulate"), header_xml(scan), ()))
+    made = [item for item in items if isinstance(item, ismrmrd.Image)]
+    assert {(image.image_series_index, image.data.dtype.name) for image in made} == {(0, "float32"), (20, "float32")}
+    snr = np.stack([image.data[0, 0] for image in made if image.image_series_index == 0])
+    bright = snr.mean(axis=0) > 10
+    assert bright.sum() > 150
+    # A variance over 24 repetitions at some 200 points, two of which fold onto each other.
+    assert abs(snr.var(axis=0, ddof=1)[bright].mean() - 1) < 4 * np.sqrt(2 / (REPETITIONS - 1) / 100) + 0.02
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("acceleration", [2, 3])
 def test_the_air_around_a_brain_has_unit_noise(data_dir, acceleration):
