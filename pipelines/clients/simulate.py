@@ -18,7 +18,8 @@ class Scan:
     """A Cartesian scan, two- or three-dimensional.
 
     matrix: reconstructed points along x (read), y and z; z above 1 is a three-dimensional scan.
-    oversampling: along x. coils, slices (two-dimensional scans only), repetitions, contrasts: how many of each.
+    oversampling: along x. coils, slices (two-dimensional scans only), repetitions, contrasts, phases (of a heart that
+    beats): how many of each.
     acceleration: every n-th line is measured, along y and along z. acs: fully sampled lines in the middle.
     partial_fourier: the measured fraction of the lines along y, their beginning missing.
     fov: field of view along x and y in mm; thickness: of a slice, or of a partition along z, in mm.
@@ -32,6 +33,7 @@ class Scan:
     slices: int = 1
     repetitions: int = 1
     contrasts: int = 1
+    phases: int = 1
     acceleration: tuple[int, int] = (1, 1)
     acs: int = 24
     partial_fourier: float = 1.0
@@ -47,7 +49,7 @@ class Scan:
         if x * self.oversampling % 1:
             raise ValueError(f"oversampling {self.oversampling:g} x {x} points is not a whole number of samples")
         _within("coils", self.coils, 1, 1024)
-        for name in ("slices", "repetitions", "contrasts"):
+        for name in ("slices", "repetitions", "contrasts", "phases"):
             _within(name, getattr(self, name), 1, _LARGEST)
         if z > 1 and self.slices > 1:
             raise ValueError(f"slices must be 1 in a three-dimensional scan (matrix z {z}), not {self.slices}")
@@ -86,6 +88,7 @@ def header_xml(scan: Scan) -> bytes:
         ("kspace_encoding_step_2", _limit(z, z // 2)),
         ("slice", _limit(scan.slices)),
         ("contrast", _limit(scan.contrasts)),
+        ("phase", _limit(scan.phases)),
         ("repetition", _limit(scan.repetitions)),
     ]
     encoding: list[tuple[str, Tree]] = [

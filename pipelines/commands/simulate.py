@@ -15,6 +15,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--noise", type=float, default=0.01, help="standard deviation over the image's maximum (default: 0.01)"
     )
+    parser.add_argument(
+        "--random", action="store_true", help="lines at random, other ones in each image, instead of every n-th"
+    )
     parser.add_argument("--no-noise-scan", action="store_true", help="leave the noise acquisition out")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
     parser.add_argument("--truth", metavar="TRUTH.h5", help="ISMRMRD file for the true images")
@@ -30,6 +33,7 @@ def add_scan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slices", type=int, default=1, metavar="N", help="(default: 1)")
     parser.add_argument("--repetitions", type=int, default=1, metavar="N", help="(default: 1)")
     parser.add_argument("--contrasts", type=int, default=1, metavar="N", help="(default: 1)")
+    parser.add_argument("--phases", type=int, default=1, metavar="N", help="of a heart that beats (default: 1)")
     parser.add_argument(
         "--acceleration", type=int, nargs="+", default=[1], metavar="N", help="along y [and z] (default: 1)"
     )
@@ -57,6 +61,7 @@ def main(arguments: argparse.Namespace) -> int:
         "simulate.noise": str(arguments.noise),
         "simulate.seed": str(arguments.seed),
         "simulate.noise_scan": "false" if arguments.no_noise_scan else "true",
+        "simulate.random": "true" if arguments.random else "false",
         "simulate.truth": "true" if arguments.truth else "false",
     }
     count = 0
@@ -92,6 +97,7 @@ def scan(arguments: argparse.Namespace) -> Scan:
         slices=arguments.slices,
         repetitions=arguments.repetitions,
         contrasts=arguments.contrasts,
+        phases=arguments.phases,
         acceleration=(along_y, along_z),
         acs=arguments.acs,
         partial_fourier=arguments.partial_fourier,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gadgets.mri.phantom.coils import sensitivity, waves, weights
-from gadgets.mri.phantom.ellipsoids import cut, shepp_logan, transform_2d, transform_3d
+from gadgets.mri.phantom.ellipsoids import Ellipsoid, cut, shepp_logan, transform_2d, transform_3d
 
 # Slices lie this far apart (fields of view), around the middle of the head.
 _SPACING = 0.02
@@ -40,12 +40,17 @@ def sample(
 
 
 def cartesian(
-    matrix: Sequence[int], *, coils: int, oversampling: float = 1, slice_index: int = 0
+    matrix: Sequence[int],
+    *,
+    coils: int,
+    oversampling: float = 1,
+    slice_index: int = 0,
+    bodies: Sequence[Ellipsoid] = shepp_logan(),
 ) -> NDArray[np.complex64]:
     """K-space (coil, k2, k1, k0) on the grid of `matrix` (x, y, z); k0 has round(oversampling * x) points.
 
-    z = 1 is the plane `slice_index`; with more, the head is encoded in three dimensions. Oversampling widens the field
-    of view along x and keeps the resolution: cropping it gives the k-space without oversampling, but for ringing.
+    z = 1 is the plane `slice_index`; with more, the bodies are encoded in three dimensions. Oversampling widens the
+    field of view along x and keeps the resolution: cropping it gives the k-space without oversampling, but for ringing.
     """
     nx, ny, nz = matrix
     size = round(nx * oversampling)
@@ -57,18 +62,20 @@ def cartesian(
     all_x, at_x = np.unique(kx - f[:, None], return_inverse=True)
     all_y, at_y = np.unique(ky - f[:, None], return_inverse=True)
     grid_z = kz[:, None, None] if nz > 1 else None
-    value = _object(grid_z, all_y[:, None], all_x, slice_index).astype(np.complex64)
+    value = _object(grid_z, all_y[:, None], all_x, slice_index, bodies).astype(np.complex64)
     value = value.reshape(nz, len(all_y), len(all_x))
     moved = np.stack([value[:, rows][:, :, columns].reshape(nz, -1) for rows in at_y for columns in at_x])
     flat = (scale * w).astype(np.complex64).reshape(coils, -1)
     return (flat @ moved.reshape(len(moved), -1)).reshape(coils, nz, ny, size)
 
 
-def truth(matrix: Sequence[int], *, slice_index: int = 0) -> NDArray[np.complex64]:
-    """The image (z, y, x) of the phantom without coils, seen through the same part of k-space; matrix is (x, y, z)."""
+def truth(
+    matrix: Sequence[int], *, slice_index: int = 0, bodies: Sequence[Ellipsoid] = shepp_logan()
+) -> NDArray[np.complex64]:
+    """The image (z, y, x) of the bodies without coils, seen through the same part of k-space; matrix is (x, y, z)."""
     nx, ny, nz = matrix
     kx, ky, kz = (np.arange(length, dtype=float) - length // 2 for length in (nx, ny, nz))
-    value = _object(kz[:, None, None] if nz > 1 else None, ky[:, None], kx, slice_index).reshape(nz, ny, nx)
+    value = _object(kz[:, None, None] if nz > 1 else None, ky[:, None], kx, slice_index, bodies).reshape(nz, ny, nx)
     image = np.fft.fftshift(np.fft.ifftn(np.fft.ifftshift(value * np.sqrt(value.size)), norm="ortho"))
     return image.astype(np.complex64)
 
@@ -82,10 +89,14 @@ def coil_maps(matrix: Sequence[int], *, coils: int) -> NDArray[np.complex64]:
 
 
 def _object(
-    kz: NDArray[np.float64] | None, ky: NDArray[np.float64], kx: NDArray[np.float64], slice_index: int
+    kz: NDArray[np.float64] | None,
+    ky: NDArray[np.float64],
+    kx: NDArray[np.float64],
+    slice_index: int,
+    bodies: Sequence[Ellipsoid] = shepp_logan(),
 ) -> NDArray[np.complex128]:
-    """The transform of the head, or of its plane where kz is None, at places that broadcast."""
+    """The transform of the bodies, or of their plane where kz is None, at places that broadcast."""
     if kz is not None:
-        return sum((transform_3d(body, kx, ky, kz) for body in shepp_logan()), np.zeros((), np.complex128))
-    ellipses = (cut(body, slice_index * _SPACING) for body in shepp_logan())
+        return sum((transform_3d(body, kx, ky, kz) for body in bodies), np.zeros((), np.complex128))
+    ellipses = (cut(body, slice_index * _SPACING) for body in bodies)
     return sum((transform_2d(one, kx, ky) for one in ellipses if one is not None), np.zeros((), np.complex128))
