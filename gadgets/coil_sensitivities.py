@@ -28,6 +28,7 @@ from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
 from gadgets.tensors import (
     References,
+    average_of_slice,
     first_of_slice,
     holds_maps,
     kspace,
@@ -55,6 +56,11 @@ class _Settings:
     support: float | None
     sets: int
     soft: bool
+    average: bool
+
+    def one_of(self, whole: KSpace, loc: int) -> KSpace:
+        """What calibrates a slice, of all its N and S."""
+        return (average_of_slice if self.average else first_of_slice)(whole, loc)
 
 
 def _check(properties: Mapping[str, Any]) -> None:
@@ -74,13 +80,14 @@ def coil_sensitivities(
     support: float | None = None,
     sets: int = 1,
     soft: bool = False,
+    average: bool = False,
 ) -> None:
     """Put sensitivity maps in the place of the reference. recon data -> recon data with maps.
 
     Maps are estimated slice by slice, from the first of these that there is: the reference that came with the slice, or
     alone before it; the maps that an earlier repetition of the slice had; the fully sampled centre of the data, which
-    is looked for in what was acquired and not in the scan's header. Of several N and S of a reference, the first with
-    lines serves for all.
+    is looked for in what was acquired and not in the scan's header. Of several N and S, the first with lines serves
+    for all.
 
     method: `espirit`, from the linear dependence of neighbouring samples. `walsh` and `inati`, the adaptive combination
     of coil images of low resolution, with the phase of a virtual coil and of the object. `nlinv`, image and maps
@@ -91,6 +98,9 @@ def coil_sensitivities(
     0 keeps all. sets: how many maps each coil has at a point, two where an object larger than the field of view folds
     onto itself; the method of `reconstruct` must be told of as many. soft: maps fade out instead of ending. Maps of the
     other methods are one set, and go on beyond the object.
+
+    average: each line of k-space is the mean of all N that have it, in place of the first N, for series whose frames
+    have other lines each. The data serve where the reference has fewer than 8 lines: together, frames have more.
 
     Squares of the maps sum to one over the channels or, where the stream says how the receivers follow from those
     (`describe_channels` of noise_adjust), over the receivers: the image is then as bright as without whitening.
@@ -105,7 +115,7 @@ def coil_sensitivities(
     inati: Inati, Hansen and Kellman, Proc ISMRM 2013;21:2672.
     nlinv: Uecker et al., MRM 2008;60:674. doi:10.1002/mrm.21691
     """
-    settings = _Settings(method=method, support=support, sets=sets, soft=soft)
+    settings = _Settings(method=method, support=support, sets=sets, soft=soft, average=average)
     known: Known = {}
     references = References()
     matrix: Tensor | None = None
@@ -152,9 +162,9 @@ def _maps(
     channels, *matrix = data.data.shape[3::-1]
     if not referenced and earlier is not None and earlier.shape[3:] == (settings.sets * channels, *matrix):
         return earlier
-    part = first_of_slice(own if own is not None and referenced else kspace(data), loc)
-    if referenced and settings.method == "nlinv" and not _dense(part):
-        part, referenced = first_of_slice(kspace(data), loc), False
+    part = settings.one_of(own if own is not None and referenced else kspace(data), loc)
+    if referenced and (settings.method == "nlinv" or settings.average) and not _dense(part):
+        part, referenced = settings.one_of(kspace(data), loc), False
     try:
         csm = _estimated(part, settings)
     except ValueError as error:

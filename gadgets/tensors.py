@@ -22,6 +22,7 @@ from gadgetron.types.recon_data import ReconBit, ReconBuffer, SamplingDescriptio
 from torch import Tensor
 
 from gadgets.mri.calibration.region import calibration_region
+from gadgets.mri.calibration.time_average import time_average
 from gadgets.mri.field_of_view import centred, interpolated
 from gadgets.mri.kspace import KSpace
 from gadgets.outputs.image_headers import acquired_lines
@@ -156,6 +157,14 @@ def first_of_slice(whole: KSpace, loc: int) -> KSpace:
     acquired = whole.mask[loc].expand(n_s, n_n, *whole.mask.shape[3:]).flatten(2).any(dim=2)
     s, n = divmod(int(acquired.flatten().int().argmax()), n_n)
     return KSpace(data=whole.data[loc, s, n][None, None, None], mask=whole.mask[loc, s, n][None, None, None])
+
+
+def average_of_slice(whole: KSpace, loc: int) -> KSpace:
+    """K-space (1, 1, 1, CHA, E2, E1, E0) of the first S of a slice, each line the mean of the N that have it.
+
+    For series along N, whose frames have other lines each: a calibration region together that none of them has.
+    """
+    return first_of_slice(time_average(of_slice(whole, loc)), 0)
 
 
 def brightness(calibration: Tensor, receivers: Tensor, n_coils: int) -> Tensor:

@@ -49,8 +49,8 @@ def compared(case: dict[str, Any], request: pytest.FixtureRequest) -> tuple[list
         items = list(replay(with_settings(find("simulate"), source), header, ()))
         scanned = [item for item in items if not isinstance(item, ismrmrd.Image)]
         made = [item for item in replay(pipeline, header, scanned) if isinstance(item, ismrmrd.Image)]
-        truth = {item.slice: item for item in items if isinstance(item, ismrmrd.Image)}
-        return images(made), images(truth[item.slice] for item in made)
+        truth = {(item.slice, item.phase): item for item in items if isinstance(item, ismrmrd.Image)}
+        return images(made), images(truth[item.slice, item.phase] for item in made)
     folder = request.getfixturevalue("data_dir")
     with Dataset(folder / case["data"]) as dataset:
         made = images(replay(pipeline, dataset.header, dataset.items()))

@@ -95,6 +95,21 @@ def test_several_contrasts_share_maps():
     assert maps(sent).shape[:3] == (1, 1, 1)
 
 
+@pytest.mark.parametrize("referenced", [False, True])
+def test_the_average_of_frames_is_calibrated_from_where_no_frame_can_be(referenced):
+    # Every fourth line, another one in each frame, and two central lines in all of them, which are the reference.
+    frames = np.concatenate([kspace(0)] * 4, axis=2)
+    central = np.isin(np.arange(32), (15, 16))
+    lines = ((np.arange(32) % 4 == np.arange(4)[:, None]) | central)[None, None, :, None]
+    own = recon_buffer(frames, central) if referenced else None
+    item = recon_data((recon_buffer(frames, lines), own))
+    with pytest.raises(ValueError, match="calibration needs 8"):
+        run(coil_sensitivities, [item])
+    (sent,) = run(coil_sensitivities, [item], average=True)
+    (full,) = run(coil_sensitivities, [recon_data(recon_buffer(kspace(0)))])
+    np.testing.assert_allclose(maps(sent), maps(full), atol=1e-5)
+
+
 def test_nothing_to_calibrate_from_is_refused_naming_the_slice():
     with pytest.raises(ValueError, match="slice 3 of encoding space 0, from its own data .* calibration needs 8"):
         run(coil_sensitivities, [recon_data(undersampled(3, slice=3))])

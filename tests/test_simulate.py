@@ -105,6 +105,42 @@ def test_calibration_lines_of_a_volume_are_a_block():
     assert only == [(2, 2), (3, 2)]
 
 
+def test_lines_at_random_are_others_in_each_image_and_as_many():
+    limits = {"phase": (0, 5, 0)}
+    header = with_calibration(header_xml((16, 48, 1), coils=2, acceleration=4, limits=limits), 4)
+    data = acquisitions(run(simulate, [], header, noise=0.0, random=True))
+    lines = [[a.idx.kspace_encode_step_1 for a in data if a.idx.phase == phase] for phase in range(6)]
+    regular = acquisitions(run(simulate, [], header, noise=0.0))
+    assert {len(image) for image in lines} == {len(regular) // 6}
+    assert all(image == sorted(set(image)) and {22, 23, 24, 25} <= set(image) for image in lines)
+    assert len({tuple(image) for image in lines}) == 6
+    both = ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING
+    assert [a.idx.kspace_encode_step_1 for a in data if a.is_flag_set(both)] == [22, 23, 24, 25] * 6
+    assert not any(a.is_flag_set(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION) for a in data)
+    full = acquisitions(run(simulate, [], header_xml((16, 48, 1), coils=2, limits=limits), noise=0.0))
+    for a in data:
+        np.testing.assert_array_equal(a.data, full[48 * a.idx.phase + a.idx.kspace_encode_step_1].data)
+    again, other = (acquisitions(run(simulate, [], header, noise=0.0, random=True, seed=seed)) for seed in (0, 1))
+    assert_same_acquisitions(data, again)
+    assert [a.idx.kspace_encode_step_1 for a in other] != [a.idx.kspace_encode_step_1 for a in data]
+
+
+def test_a_heart_beats_in_the_phases_of_a_scan():
+    limits = {"phase": (0, 3, 0), "slice": (0, 1, 0)}
+    found = run(simulate, [], header_xml((64, 64, 1), coils=2, limits=limits), noise=0.0, truth=True)
+    data = acquisitions([item for item in found if not isinstance(item, ismrmrd.Image)])
+    assert [(a.idx.phase, a.idx.slice) for a in data[::64]] == list(np.ndindex(4, 2))
+    for offset, flag in ((0, ismrmrd.ACQ_FIRST_IN_PHASE), (127, ismrmrd.ACQ_LAST_IN_PHASE)):
+        assert [i for i, a in enumerate(data) if a.is_flag_set(flag)] == list(range(offset, 512, 128))
+    true = {(item.phase, item.slice): item.data[0, 0] for item in found if isinstance(item, ismrmrd.Image)}
+    assert list(true) == list(np.ndindex(4, 2))
+    # The heart comes back as it went, and is smallest half-way. Around it nothing moves but the ringing of its rim.
+    np.testing.assert_allclose(true[1, 0], true[3, 0], atol=1e-5)
+    quarter, half = (abs(true[phase, 0] - true[0, 0]) for phase in (1, 2))
+    assert half.sum() > quarter.sum() > 0
+    assert half[:12].max() < 0.1 * half.max()
+
+
 def test_partial_fourier_leaves_out_the_first_lines():
     full = acquisitions(run(simulate, [], header_xml((16, 12, 1), coils=2), noise=0.0))
     header = header_xml((16, 12, 1), coils=2, limits={"kspace_encoding_step_1": (0, 8, 3)})

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The density of lines falls to 1 / (1 + _FALL) from the centre of k-space to its border, along each axis.
-_FALL = 6.0
+_FALL = 3.0
 
 
 def random_lines(

@@ -21,6 +21,7 @@ def test_two_dimensions_with_everything():
         slices=5,
         repetitions=3,
         contrasts=2,
+        phases=7,
         acceleration=(3, 1),
         acs=20,
         fov=(240.0, 180.0),
@@ -36,6 +37,7 @@ def test_two_dimensions_with_everything():
     assert (size.x, size.y, size.z, fov.x, fov.y, fov.z) == (128, 96, 1, 240, 180, 4)
     limits = space.encodingLimits
     assert [limits.slice.maximum, limits.repetition.maximum, limits.contrast.maximum] == [4, 2, 1]
+    assert limits.phase.maximum == 6
     assert (limits.kspace_encoding_step_1.maximum, limits.kspace_encoding_step_1.center) == (95, 48)
     assert (limits.kspace_encoding_step_0.maximum, limits.kspace_encoding_step_0.center) == (255, 128)
     assert space.parallelImaging.accelerationFactor.kspace_encoding_step_1 == 3
