@@ -1,0 +1,133 @@
+"""Every method on the same scans: docs/methods.md and its pictures.
+
+Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/table.py [FOLDER OF THE RESULT, default docs]
+Methods are those that `gadgets.mri.methods` finds; whether one takes a scan is for it to say. `table_scans.py` makes
+the scans, `table_pictures.py` the pictures.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+from numpy.typing import NDArray
+from table_pictures import picture
+from table_scans import Scan, scans
+from torch import Tensor
+
+from gadgets.mri import methods
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.quality.errors import nrmse, psnr
+from gadgets.mri.quality.ssim import ssim
+
+LIMIT_S = 300
+HEAD = """# Methods
+
+Every method of `gadgets/mri/methods` on the same scans, with its default settings, as
+`DEEPGADGETS_DATA=... python tests/benchmarks/table.py` wrote it. Methods that refuse a scan stand below its table with
+what they say.
+
+Magnitudes are scaled to the truth (least squares); NRMSE, SSIM ([Wang 2004](https://doi.org/10.1109/TIP.2003.819861))
+and PSNR are taken inside the object. Seconds are those of one call with its calibration, on 2 shared CPU cores: they
+show the order of magnitude. Pictures show each image beside five times its error. A low error is no sign that a method
+suits a scan that is sampled in another way: which does is what its refusals and its paper say.
+"""
+
+
+@dataclass
+class Result:
+    """What came of one method on one scan."""
+
+    name: str
+    image: NDArray[np.float32] | None = None
+    seconds: float = 0.0
+    figures: Sequence[str] = ()
+    refusal: str = ""
+
+
+@dataclass
+class Table:
+    """One scan and its results."""
+
+    scan: Scan
+    results: list[Result] = field(default_factory=list)
+
+    def markdown(self, pictures: str) -> str:
+        done = [result for result in self.results if result.image is not None]
+        lines = [f"## {self.scan.title}", "", self.scan.text, ""]
+        columns = ("held out",) if self.scan.truth is None else ("NRMSE", "SSIM", "PSNR")
+        lines += [f"| method | {' | '.join(columns)} | seconds |", "|---|" + "---|" * (len(columns) + 1)]
+        lines += [f"| `{r.name}` | {' | '.join(r.figures)} | {r.seconds:.1f} |" for r in done]
+        lines += ["", f"![images and errors]({pictures}/{self.scan.name}.png)", ""]
+        reasons: dict[str, list[str]] = {}
+        for result in self.results:
+            if result.image is None:
+                reasons.setdefault(result.refusal.replace(result.name, "..."), []).append(f"`{result.name}`")
+        lines += [f"- {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+        return "\n".join(lines)
+
+
+def result(name: str, scan: Scan) -> Result:
+    """The method on the scan, or why it did not take it."""
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    began = time.perf_counter()
+    try:
+        method = methods.create(name)
+        calibration = method.calibrate(scan.reference)
+        image = method(scan.kspace, calibration)
+    except (ValueError, TypeError) as error:
+        return Result(name, refusal=str(error))
+    except TimeoutError:
+        return Result(name, refusal=f"stopped after {LIMIT_S} s")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    seconds = time.perf_counter() - began
+    magnitude = image.abs().numpy().reshape(-1, *image.shape[-2:])
+    if scan.truth is None:
+        assert scan.left is not None
+        return Result(name, magnitude, seconds, [foretold(scan.left, calibration, image)])
+    magnitude = magnitude * float(np.vdot(magnitude, scan.truth) / np.vdot(magnitude, magnitude))
+    compared = (magnitude, scan.truth, scan.inside)
+    return Result(
+        name, magnitude, seconds, [f"{nrmse(*compared):.4f}", f"{ssim(*compared):.3f}", f"{psnr(*compared):.1f} dB"]
+    )
+
+
+def foretold(left: KSpace, calibration: Tensor | None, image: Tensor) -> str:
+    """||P F S x - y|| / ||y|| of samples that the method did not see, where its calibration is maps."""
+    if calibration is None or calibration.shape != left.data.shape:
+        return "no maps"
+    missed = encoding(left, calibration)(image) - left.data
+    return f"{float(missed.norm() / left.data.norm()):.3f}"
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    raise TimeoutError
+
+
+def main(folder: str = "docs") -> None:
+    signal.signal(signal.SIGALRM, stop)
+    Path(folder, "pictures").mkdir(parents=True, exist_ok=True)
+    parts = [HEAD]
+    for scan in scans():
+        table = Table(scan)
+        for name in methods.names():
+            table.results.append(result(name, scan))
+            print(scan.name, name, *(table.results[-1].figures or [table.results[-1].refusal]), flush=True)
+        done = {r.name: r.image for r in table.results if r.image is not None}
+        picture(done, scan.truth, scan.inside, scan.frame).save(
+            Path(folder, "pictures", f"{scan.name}.png"), optimize=True
+        )
+        parts.append(table.markdown("pictures"))
+    Path(folder, "methods.md").write_text("\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
