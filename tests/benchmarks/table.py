@@ -27,7 +27,7 @@ from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.quality.errors import nrmse, psnr
 from gadgets.mri.quality.ssim import ssim
 
-LIMIT_S = 300
+LIMIT_S = 120
 HEAD = """# Methods
 
 Every method of `gadgets/mri/methods` on the same scans, with its default settings, as
@@ -35,7 +35,7 @@ Every method of `gadgets/mri/methods` on the same scans, with its default settin
 what they say.
 
 Magnitudes are scaled to the truth (least squares); NRMSE, SSIM ([Wang 2004](https://doi.org/10.1109/TIP.2003.819861))
-and PSNR are taken inside the object. Seconds are those of one call with its calibration, on 2 shared CPU cores: they
+and PSNR are taken inside the object. Seconds are those of one call with its calibration, on a shared CPU core: they
 show the order of magnitude. Pictures show each image beside five times its error. A low error is no sign that a method
 suits a scan that is sampled in another way: which does is what its refusals and its paper say.
 """

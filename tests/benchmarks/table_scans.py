@@ -15,7 +15,8 @@ from torch import Tensor
 from gadgets.mri.calibration.time_average import time_average
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods.adaptive_combine import AdaptiveCombine
-from gadgets.mri.phantom.scan import sample, truth
+from gadgets.mri.operators.non_uniform_fourier import NonUniformFourierOp
+from gadgets.mri.phantom.scan import coil_maps, sample, truth
 from gadgets.mri.phantom.trajectories import radial
 from gadgets.mri.quality.support import support
 from tests.support.brain import brain
@@ -50,6 +51,7 @@ def scans() -> Iterator[Scan]:
     yield _poisson_with_truth(Path(folder))
     yield _poisson(Path(folder))
     yield _cine(Path(folder))
+    yield _radial_cine(Path(folder))
 
 
 def _combined(full: KSpace) -> NDArray[np.float32]:
@@ -153,6 +155,31 @@ def _radial(spokes: int, size: int = 128, coils: int = 8) -> Scan:
         reference=kspace,
         truth=image,
         inside=support(image),
+    )
+
+
+def _radial_cine(folder: Path, spokes: int = 16, coils: int = 8) -> Scan:
+    images = heart(folder)
+    size = images.shape[-1]
+    maps = torch.from_numpy(coil_maps((size, size, 1), coils=coils))
+    places = radial(len(images) * spokes, 2 * size, size, golden=True).astype(np.float32)
+    trajectory = torch.from_numpy(places).reshape(len(images), spokes, -1, 3).movedim(-1, -3).unsqueeze(-3)
+    data = NonUniformFourierOp(trajectory, (1, size, size))(maps / maps.norm(dim=0) * images)
+    data = data + 0.01 * torch.randn(data.shape, dtype=data.dtype, generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(1, 1, 1, 1, 1, dtype=torch.bool)
+    kspace = KSpace(data=data, mask=mask, trajectory=trajectory, grid=(1, size, size))
+    return Scan(
+        name="cine_radial",
+        title=f"Simulated radial cine, {spokes} spokes in each frame",
+        text=(
+            f"The same frames, each seen along {spokes} spokes that go on by the golden angle "
+            f"({size * np.pi / 2:.0f} would be needed), with 8 coils and noise. Calibration is from all frames together, "
+            "for all methods; errors are over all frames and the whole field of view."
+        ),
+        kspace=kspace,
+        reference=time_average(kspace),
+        truth=images.abs().numpy().reshape(-1, size, size),
+        frame=8,
     )
 
 
