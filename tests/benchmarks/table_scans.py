@@ -173,8 +173,8 @@ def _radial_cine(folder: Path, spokes: int = 16, coils: int = 8) -> Scan:
         title=f"Simulated radial cine, {spokes} spokes in each frame",
         text=(
             f"The same frames, each seen along {spokes} spokes that go on by the golden angle "
-            f"({size * np.pi / 2:.0f} would be needed), with 8 coils and noise. Calibration is from all frames together, "
-            "for all methods; errors are over all frames and the whole field of view."
+            f"({size * np.pi / 2:.0f} would be needed), with 8 coils and noise. Calibration is from all frames "
+            "together, for all methods; errors are over all frames and the whole field of view."
         ),
         kspace=kspace,
         reference=time_average(kspace),
