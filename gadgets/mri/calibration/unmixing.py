@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import cmath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -53,14 +53,25 @@ class Unmixing:
         return samples.sqrt() * torch.linalg.vector_norm(self.coefficients, dim=-4, keepdim=True)
 
     def gfactor(self) -> Tensor:
-        """g (*other, 1, z, y, x): noise / (sqrt(acceleration) noise of full data), loss of SNR beyond fewer lines.
+        """g (*other, 1, z, y, x), see `gfactor`."""
+        return gfactor(self.coefficients, self.acceleration, full=self.full)
 
-        1 at least where signal is kept as it is; damping and kernels that damp give less. 0 outside of the support.
-        Pruessmann et al., MRM 1999;42:952. doi:10.1002/(SICI)1522-2594(199911)42:5<952::AID-MRM16>3.0.CO;2-S
-        Breuer et al., MRM 2009;62:739. doi:10.1002/mrm.22066
-        """
-        ours, full = (torch.linalg.vector_norm(u, dim=-4, keepdim=True) for u in (self.coefficients, self.full))
-        return ours / (self.acceleration * torch.where(full > 0, full, 1))
+
+def gfactor(coefficients: Tensor, acceleration: float | Tensor, *, full: Tensor | None = None) -> Tensor:
+    """g (*other, 1, z, y, x) of unmixing coefficients u (*other, coil, z, y, x): the loss of SNR beyond fewer lines.
+
+    noise / (sqrt(acceleration) noise of full data) = ||u|| / (acceleration ||u_full||), norms over the coils. `full`:
+    the coefficients for full data; without them, ||u_full|| is 1, as for maps with sum_coil |csm|^2 = 1.
+
+    1 at least where signal is kept as it is; damping and kernels that damp give less. 0 outside of the support.
+    Pruessmann et al., MRM 1999;42:952. doi:10.1002/(SICI)1522-2594(199911)42:5<952::AID-MRM16>3.0.CO;2-S
+    Breuer et al., MRM 2009;62:739. doi:10.1002/mrm.22066
+    """
+    g = torch.linalg.vector_norm(coefficients, dim=-4, keepdim=True) / acceleration
+    if full is None:
+        return g
+    noise = torch.linalg.vector_norm(full, dim=-4, keepdim=True)
+    return g / torch.where(noise > 0, noise, 1)
 
 
 def unmixing(kspace: KSpace, calibration: Tensor, solve: Callable[[Lattice, int], Tensor], full: Tensor) -> Unmixing:
@@ -141,35 +152,69 @@ def sense_unmixing(csm: Tensor, lattice: Lattice, *, damping: float = 0.0) -> Te
     Pruessmann et al., MRM 1999;42:952. doi:10.1002/(SICI)1522-2594(199911)42:5<952::AID-MRM16>3.0.CO;2-S
     Breuer et al., MRM 2006;55:549. doi:10.1002/mrm.20787
     """
-    n_coils = csm.shape[-4]
-    folded = max(1, csm[..., :1, :, :, :1].numel()) * lattice.acceleration * n_coils
-    parts = csm.split(max(1, _CHUNK // folded), dim=-1)
+    n_coils, accelerated, matrix = csm.shape[-4], lattice.acceleration, csm.shape[-3:]
+    points = [_Point(lattice, v, matrix) for v in _dual(lattice)]
+    # Where all points that fold lie on the grid, those of one cell of the dual lattice stand for the others too.
+    cell = [n // step for n, step in zip(matrix[:2], lattice.steps, strict=True)]
+    whole = all(point.on_grid for point in points)
+    rows, columns = (slice(0, n) for n in (cell if whole else matrix[:2]))
+    places = max(1, csm[..., 0, rows, columns, :1].numel()) * n_coils * accelerated
     made, hidden = [], 0
-    for part in parts:
-        places = torch.stack([_folded(part, lattice, v) for v in _dual(lattice)], dim=-1).movedim(-5, -2)
-        # (*other, z, y, x, coil, place), unknowns scaled to length 1: damping is small against them.
-        length = torch.linalg.vector_norm(places, dim=-2, keepdim=True).to(torch.float64)
+    for part in csm.split(max(1, _CHUNK // places), dim=-1):
+        folded = torch.stack([point.of(part)[..., rows, columns, :] for point in points], dim=-1).movedim(-5, -2)
+        # (*other, z, y, x, coil, point), unknowns scaled to length 1.
+        length = torch.linalg.vector_norm(folded, dim=-2).to(torch.float64)
         there = length > 0
-        encoding = places.to(torch.complex128) / torch.where(there, length, 1)
+        length = torch.where(there, length, 1)
+        encoding = folded.to(torch.complex128) / length[..., None, :]
         gram = encoding.mH @ encoding
-        size = torch.where(there, length, 1).squeeze(-2)
-        gram.diagonal(dim1=-2, dim2=-1).add_(
-            torch.where(there.squeeze(-2), lattice.acceleration * damping / size**2, 1)
-        )
+        gram.diagonal(dim1=-2, dim2=-1).add_(torch.where(there, accelerated * damping / length**2, 1))
         factor, failed = torch.linalg.cholesky_ex(gram)
         independent = factor.diagonal(dim1=-2, dim2=-1).real.square().amin(dim=-1)
-        hidden = hidden + ((failed != 0) | (independent < _INDEPENDENT)).sum()
-        own = torch.zeros_like(gram[..., :1])
-        own[..., 0, :] = 1
-        row = torch.cholesky_solve(own, factor).mH @ encoding.mH
-        row = row * (lattice.acceleration / size[..., :1, None] * there[..., :1, :1])
-        made.append(row.squeeze(-2).movedim(-1, -4).to(csm.dtype))
+        hidden = hidden + ((failed != 0) | (independent < _INDEPENDENT)).sum() * (accelerated if whole else 1)
+        wanted = torch.eye(accelerated, dtype=gram.dtype, device=gram.device)[:, : accelerated if whole else 1]
+        solved = torch.cholesky_solve(wanted.expand(*gram.shape[:-1], -1), factor).mH @ encoding.mH
+        scale = accelerated * there / length
+        out = torch.zeros_like(part)
+        for index, point in enumerate(points if whole else points[:1]):
+            row = solved[..., index, :] * scale[..., index, None]
+            out += point.put(row.movedim(-1, -4).to(csm.dtype), part.shape)
+        made.append(out)
     if hidden:
         raise ValueError(
             f"at {int(hidden)} of {csm[..., 0, :, :, :].numel()} points, {n_coils} coils cannot tell the "
-            f"{lattice.acceleration} points apart that fold onto each other: a lower acceleration or damping is needed"
+            f"{accelerated} points apart that fold onto each other: a lower acceleration or damping is needed"
         )
     return torch.cat(made, dim=-1)
+
+
+class _Point:
+    """Of the points that fold onto each other, the one at v (z, y), in fields of view, from each."""
+
+    def __init__(self, lattice: Lattice, v: tuple[Fraction, Fraction], matrix: Sequence[int]):
+        self._distance = [part * length for part, length in zip(v, matrix[:2], strict=True)]
+        turns = sum(part * (first - n // 2) for part, first, n in zip(v, lattice.first, matrix[:2], strict=True))
+        self._phase = cmath.exp(-2j * cmath.pi * float(turns % 1))
+
+    @property
+    def on_grid(self) -> bool:
+        """Whether it is one of the image's points."""
+        return all(distance.denominator == 1 for distance in self._distance)
+
+    def of(self, csm: Tensor) -> Tensor:
+        """E_v: its maps, with the phase by the first line of the lattice."""
+        for axis, distance in zip((-3, -2), self._distance, strict=True):
+            whole = floor(distance)
+            between = float(distance - whole)
+            near = csm.roll(-whole, axis)
+            csm = near if between == 0 else (1 - between) * near + between * csm.roll(-whole - 1, axis)
+        return csm * self._phase
+
+    def put(self, values: Tensor, shape: Sequence[int]) -> Tensor:
+        """Its coefficients, known for each point of a cell that starts at 0, where they belong; elsewhere 0."""
+        out = values.new_zeros(tuple(shape))
+        out[..., : values.shape[-3], : values.shape[-2], :] = values * self._phase
+        return out.roll([floor(distance) for distance in self._distance], (-3, -2))
 
 
 def _dual(lattice: Lattice) -> list[tuple[Fraction, Fraction]]:
@@ -180,33 +225,6 @@ def _dual(lattice: Lattice) -> list[tuple[Fraction, Fraction]]:
         for a in range(step2)
         for b in range(step1)
     ]
-
-
-def _folded(csm: Tensor, lattice: Lattice, v: tuple[Fraction, Fraction]) -> Tensor:
-    """E_v: the maps of the points at v from each, with the phase by the first line of the lattice."""
-    turns = Fraction(0)
-    for axis, part in zip((-3, -2), v, strict=True):
-        distance = part * csm.shape[axis]
-        turns += part * (lattice.first[axis + 3] - csm.shape[axis] // 2)
-        whole = floor(distance)
-        between = float(distance - whole)
-        near = csm.roll(-whole, axis)
-        csm = near if between == 0 else (1 - between) * near + between * csm.roll(-whole - 1, axis)
-    return csm * cmath.exp(-2j * cmath.pi * float(turns % 1))
-
-
-def gfactor(unmixing: Tensor, acceleration: float) -> Tensor:
-    """Loss of SNR beyond that by fewer samples, (*other, 1, z, y, x) real, from coefficients (*other, coil, z, y, x).
-
-    g = sqrt(sum_j |u_j|^2) / acceleration. With white noise of unit variance in k-space, the zero-filled coil images
-    have the variance 1 / acceleration, and the image sum_j |u_j|^2 / acceleration; that of the full data, combined with
-    maps of sum_coil |csm|^2 = 1, has the variance 1. g is at least 1 where the signal is kept unbiased; damping gives
-    less. 0 where the coefficients are 0: outside of the support.
-
-    Pruessmann et al., MRM 1999;42:952. doi:10.1002/(SICI)1522-2594(199911)42:5<952::AID-MRM16>3.0.CO;2-S
-    Breuer et al., MRM 2009;62:739. doi:10.1002/mrm.22066
-    """
-    return torch.linalg.vector_norm(unmixing, dim=-4, keepdim=True) / acceleration
 
 
 def _waves(offsets: Tensor, length: int, like: Tensor) -> Tensor:

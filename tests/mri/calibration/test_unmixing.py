@@ -5,7 +5,7 @@ import torch
 
 from gadgets.mri.calibration.grappa import grappa_fill, grappa_kernels
 from gadgets.mri.calibration.sampling import lattice
-from gadgets.mri.calibration.unmixing import grappa_unmixing
+from gadgets.mri.calibration.unmixing import gfactor, grappa_unmixing
 from gadgets.mri.fft import ifft
 from gadgets.mri.operators.sensitivity import SensitivityOp
 from tests.support.lattices import lattice_mask
@@ -74,3 +74,10 @@ def test_slices_and_fewer_coils_than_sources():
         torch.testing.assert_close(together[index], grappa_unmixing(kernels[index], csm[index]))
     with pytest.raises(ValueError, match=r"kernels have shape \(2, 1, 2, 3, 4, .* csm \(2, 2, 1"):
         grappa_unmixing(kernels, csm[:, :2])
+
+
+def test_g_is_the_norm_over_the_coils_for_each_line_that_was_left_out():
+    unmixing, full = noise(3, 6, 1, 8, 8), noise(1, 6, 1, 8, 8)
+    norm = unmixing.norm(dim=-4, keepdim=True) / 4
+    torch.testing.assert_close(gfactor(unmixing, 4), norm)
+    torch.testing.assert_close(gfactor(unmixing, 4, full=full), norm / full.norm(dim=-4, keepdim=True))
