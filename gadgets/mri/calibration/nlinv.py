@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 import torch
 from torch import Tensor
@@ -46,7 +47,8 @@ def nlinv(
     where they mean less and less. As the image began without phase, slow changes of the object's phase are in the maps,
     and the rest is in the image.
 
-    Raises ValueError for a trajectory, for samples that are not finite, and for settings out of range.
+    Raises ValueError for a trajectory, for samples that are not finite, for every so many lines alone, and for settings
+    out of range.
 
     Uecker, Hohage, Block and Frahm, MRM 2008;60:674. doi:10.1002/mrm.21691
     Ying and Sheng, MRM 2007;57:1196. doi:10.1002/mrm.21245
@@ -86,6 +88,7 @@ class _Solution:
 def _solve(kspace: KSpace, iterations: int, regularisation: float, reduction: float, smoothness: float) -> _Solution:
     kspace.require_cartesian("nlinv")
     kspace.require_finite()
+    _require_neighbours(kspace)
     data, mask, matrix = kspace.data, kspace.mask, kspace.matrix
     # Along axes on which the mask is constant, sampling commutes with the transform, which is then done once.
     constant = [axis for axis in (-3, -2, -1) if bool((mask == mask.narrow(axis, 0, 1)).all())]
@@ -112,6 +115,21 @@ def _solve(kspace: KSpace, iterations: int, regularisation: float, reduction: fl
     )
     image, coefficients = joint.unpack(found.x)
     return _Solution(image=image, coefficients=coefficients, maps=maps, size=size)
+
+
+def _require_neighbours(kspace: KSpace) -> None:
+    """Refuse what is sampled at every so many points of an axis alone: nothing tells its image from the aliases."""
+    for axis, name in ((-3, "k2"), (-2, "k1"), (-1, "k0")):
+        where = kspace.mask.movedim(axis, -1)
+        volumes = where.reshape(-1, *where.shape[-4:]).flatten(1, -2).any(dim=1)
+        for points in volumes:
+            indices = points.nonzero().flatten()
+            step = gcd(*indices.diff().tolist())
+            if step > 1:
+                raise ValueError(
+                    f"along {name}, only one point of every {step} was sampled, which does not tell an image from "
+                    "its aliases: nlinv needs a few neighbouring lines, or irregular sampling"
+                )
 
 
 def _normalised(maps: Tensor) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,11 @@ class Nlinv:
         """Nothing to calibrate: returns None."""
 
     def __call__(self, kspace: KSpace, calibration: Tensor | None = None) -> Tensor:
-        """The image. Raises ValueError for a trajectory, for samples that are not finite, for settings out of range."""
+        """The image.
+
+        Raises ValueError for a trajectory, for samples that are not finite, for every so many lines alone, and for
+        settings out of range.
+        """
         _, image = nlinv(
             kspace,
             iterations=self.iterations,

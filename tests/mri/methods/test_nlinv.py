@@ -56,6 +56,16 @@ def test_a_volume():
     assert error(Nlinv()(kspace), full) < 0.5 * error(self_calibrated(kspace), full)
 
 
+def test_every_so_many_lines_alone_are_refused():
+    data = torch.from_numpy(cartesian((32, 32, 1), coils=4))
+    mask = torch.ones(2, 1, 1, 32, 32, dtype=torch.bool)
+    mask[1, :, :, torch.arange(32) % 3 != 1] = False
+    with pytest.raises(ValueError, match="along k1, only one point of every 3 was sampled"):
+        Nlinv()(KSpace(data=data * mask, mask=mask))
+    with pytest.raises(ValueError, match="along k2, only one point of every 3 was sampled"):
+        Nlinv()(KSpace(data=(data * mask).swapaxes(-3, -2), mask=mask.swapaxes(-3, -2)))
+
+
 def test_settings_out_of_range_are_refused():
     kspace = regular(torch.ones(2, 1, 16, 16, dtype=torch.complex64), 2, 4)
     with pytest.raises(ValueError, match="smoothness is 0"):
