@@ -11,11 +11,13 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CgResult:
-    """x: the solution. iterations: how many were done. residual: ||rhs - G x|| / ||rhs||, per element of the batch."""
+    """x: the solution. iterations: how many were done. residual: ||rhs - G x|| / ||rhs||, per element of the batch.
+    objective: its value after each iteration, where it was asked for."""
 
     x: Tensor
     iterations: int
     residual: Tensor
+    objective: Tensor | None
 
 
 def cg(
@@ -26,12 +28,14 @@ def cg(
     tolerance: float = 0.0,
     start: Tensor | None = None,
     batch_dims: Sequence[int] = (),
+    objective: Callable[[Tensor], Tensor] | None = None,
 ) -> CgResult:
     """Solve G x = rhs for a Hermitian positive semidefinite G, real or complex.
 
     Along `batch_dims`, systems are independent and each has its own step sizes, so a batch gives what separate solves
     give. A system whose relative residual is at most `tolerance` rests while the others go on; iteration ends when all
     do, or after `iterations`. With a tolerance of 0 nothing is read back from the device. Starts at `start`, or at 0.
+    `objective` is evaluated after each iteration.
 
     Raises ValueError for a negative number of iterations.
 
@@ -53,6 +57,7 @@ def cg(
     rr, scale = dot(r, r), dot(rhs, rhs)
     bound = tolerance**2 * scale
     done = 0
+    values: list[Tensor] = []
     while done < iterations:
         if tolerance > 0 and bool((rr <= bound).all()):
             break
@@ -66,4 +71,7 @@ def cg(
         p = r + torch.where(active, new / torch.where(rr > 0, rr, 1), 0) * p
         rr = new
         done += 1
-    return CgResult(x=x, iterations=done, residual=(rr / torch.where(scale > 0, scale, 1)).sqrt())
+        if objective is not None:
+            values.append(objective(x))
+    courses = None if objective is None else torch.stack(values) if values else x.real.new_zeros(0)
+    return CgResult(x=x, iterations=done, residual=(rr / torch.where(scale > 0, scale, 1)).sqrt(), objective=courses)

@@ -8,7 +8,7 @@ from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods.cg_sense import CgSense
 from gadgets.mri.methods.locally_low_rank import LocallyLowRank
 from gadgets.mri.quality.errors import nrmse
-from tests.support.series import beating_disc, dense_centre, heart, sampled
+from tests.support.series import beating_disc, dense_centre, sampled
 
 
 def gain(images, kspace):
@@ -24,12 +24,6 @@ def gain(images, kspace):
 def test_moving_images_from_a_sixth_of_the_lines():
     images = beating_disc()
     assert gain(images, sampled(images, dense_centre(16, 48, 6))) > 6
-
-
-@pytest.mark.data
-def test_a_heart_from_an_eighth_of_the_lines(data_dir):
-    images = heart(data_dir)
-    assert gain(images, sampled(images, dense_centre(30, 96, 8))) > 3.5
 
 
 @pytest.mark.parametrize("axes", [(), (1,), (3, 1)])

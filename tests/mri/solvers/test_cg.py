@@ -36,6 +36,19 @@ def test_stops_at_the_tolerance_and_says_so():
     torch.testing.assert_close(result.residual.squeeze(1), true)
 
 
+def test_the_objective_falls_in_every_iteration():
+    g, b = systems(1)
+
+    def energy(x):
+        return ((x.conj() * apply(g)(x)).real / 2 - (b.conj() * x).real).sum()
+
+    result = cg(apply(g), b, iterations=6, batch_dims=(0,), objective=energy)
+    assert result.objective.shape == (6,) and (result.objective.diff() < 0).all()
+    torch.testing.assert_close(result.objective[-1], energy(result.x))
+    assert cg(apply(g), b, iterations=0, objective=energy).objective.shape == (0,)
+    assert cg(apply(g), b, iterations=1).objective is None
+
+
 def test_starts_where_it_is_told():
     g, b = systems()
     x = torch.linalg.solve(g, b)

@@ -70,6 +70,12 @@ def test_says_what_it_did(solve):
     assert result.objective.shape == (result.iterations,)
 
 
+def test_admm_says_how_far_its_halves_disagree():
+    b = images()
+    few, many = by_admm(b, iterations=5), by_admm(b, iterations=200)
+    assert few.residual > 1e-2 > 1e-4 > many.residual > 0
+
+
 def test_wrong_settings_are_refused():
     x = torch.zeros(3)
     with pytest.raises(ValueError, match="penalty is 0"):
