@@ -10,7 +10,7 @@ import numpy as np
 from gadgetron.types.acquisition_bucket import AcquisitionBucket
 from gadgetron.types.recon_data import ReconBit, ReconBuffer, ReconData, SamplingDescription
 
-from gadgets.encoding_grid import Axis, Readout, phase_axis, readout, sampling
+from gadgets.encoding_grid import Axis, Readout, is_gridded, phase_axis, readout, sampling
 from gadgets.properties import gadget
 from gadgets.recycled import Recycled
 from gadgets.stream.blocks import AcquisitionBlock, joined_headers
@@ -53,8 +53,9 @@ def bucket_to_buffer(
     of the encodingLimits is at its middle: partial Fourier and asymmetric limits need nothing further. An acquisition
     shorter than the encoded readout is placed by its center_sample; samples in discard_pre and discard_post stay zero.
     A reference acquired apart (calibrationMode separate or external) has only the lines of its own range. Acquisitions
-    with a trajectory lie in the order of their indices, and the trajectory beside them. Of acquisitions with the same
-    indices, the last stays, and a warning says so: averages are kept apart, by the key or along N or S.
+    along a trajectory lie in the order of their indices, and the trajectory beside them; on a grid, it is left out. Of
+    acquisitions with the same indices, the last stays, and a warning says so: averages are kept apart, by the key or
+    along N or S.
 
     N_dimension, S_dimension: the counters that are the axes N and S, from the lowest that occurs in the bucket.
     split_slices: slices apart, instead of along LOC. ignore_segment: segments together. verbose: log the sizes.
@@ -161,6 +162,7 @@ class _Sorter:
         sizes = np.array([each.size for each in readouts])[readout_of]
         size = self._same(lines, rows, sizes, (space, f"{what}samples"))
         dimensions = self._same(lines, rows, lines.dimensions[rows], (space, f"{what}trajectory dimensions"))
+        dimensions = 0 if is_gridded(encoding) else dimensions
         keys, key_of = _different([index[name] for name in self.apart], len(rows))
         description = sampling(encoding, readouts, axes["e1"], axes["e2"])
         buffers = [_Buffer(extent, channels, size, dimensions, self.memory) for _ in keys]

@@ -39,6 +39,7 @@ from gadgets.tensors import (
     slices,
     warm_torch,
 )
+from gadgets.trajectory import image_matrix, require_trajectory
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,10 @@ def coil_sensitivities(
     A reference that holds maps already is passed unchanged. Methods that calibrate anything but maps need the k-space
     of the reference: leave this gadget out before them.
 
-    Raises ValueError, naming the slice, where there is nothing to calibrate from.
+    Along a trajectory, maps are on the reconstructed matrix, and readouts of all N and S serve together.
+
+    Raises ValueError, naming the slice, where there is nothing to calibrate from, and for an encoding space that is on
+    no grid and whose acquisitions have no trajectory.
 
     espirit: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     walsh: Walsh et al., MRM 2000;43:682. doi:10.1002/(sici)1522-2594(200005)43:5<682::aid-mrm10>3.0.co;2-g
@@ -125,6 +129,9 @@ def coil_sensitivities(
             continue
         if isinstance(item, ReconData):
             bits = [references.complete(bit, space) for space, bit in enumerate(item.bits)]
+            for space, bit in enumerate(bits):
+                if bit.data.data.size:
+                    require_trajectory(connection.header, space, bit.data)
             item = ReconData(
                 [_resident(_with_maps, bit, space, known, settings, matrix) for space, bit in enumerate(bits)]
             )
@@ -159,8 +166,7 @@ def _maps(
     """Maps (1, 1, 1, set * CHA, z, y, x) of one slice."""
     earlier = known.get(key)
     referenced = own is not None and bool(own.mask[loc].any())
-    channels, *matrix = data.data.shape[3::-1]
-    if not referenced and earlier is not None and earlier.shape[3:] == (settings.sets * channels, *matrix):
+    if not referenced and earlier is not None and earlier.shape[3:] == _coil_images(data, settings.sets):
         return earlier
     part = settings.one_of(own if own is not None and referenced else kspace(data), loc)
     if referenced and (settings.method == "nlinv" or settings.average) and not _dense(part):
@@ -173,6 +179,12 @@ def _maps(
     log.info("slice %d of encoding space %d: maps from %s", *key[::-1], "the reference" if referenced else "the data")
     known[key] = csm
     return csm
+
+
+def _coil_images(data: ReconBuffer, sets: int) -> tuple[int, ...]:
+    """The shape (set * CHA, z, y, x) of the maps of a buffer."""
+    channels, *matrix = data.data.shape[3::-1]
+    return (sets * channels, *(matrix if data.trajectory is None else image_matrix(data.sampling)))
 
 
 def _estimated(part: KSpace, settings: _Settings) -> Tensor:

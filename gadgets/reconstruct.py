@@ -17,7 +17,7 @@ from gadgets.mri.kspace import KSpace
 from gadgets.outputs.image_headers import image_headers
 from gadgets.outputs.images import Counter, image_array
 from gadgets.outputs.meta import new_meta
-from gadgets.outputs.sampling import record_sampling
+from gadgets.outputs.sampling import AXES, record_range, record_sampling
 from gadgets.properties import gadget
 from gadgets.receivers import receivers_of
 from gadgets.resident import Resident
@@ -40,13 +40,11 @@ from gadgets.tensors import (
     to_reconstructed,
     warm_torch,
 )
+from gadgets.trajectory import require_trajectory
 
 log = logging.getLogger(__name__)
 
 _resident = Resident("reconstruct", warm_torch)
-
-#: What can be reconstructed as it lies in the buffer: echo planar readouts are on the grid once they are corrected.
-_ON_THE_GRID = ("cartesian", "epi")
 
 
 def _check(properties: Mapping[str, Any]) -> None:
@@ -73,8 +71,11 @@ def reconstruct(connection: Connection, *, method: str = "cg_sense", device: str
     meta names the method with all its settings, and says what was sampled (for `partial_fourier`). Encoding spaces
     without data are skipped.
 
-    Raises ValueError for a device that is absent, for scans that are off the Cartesian grid, and what the method
-    raises, with the slice and repetition at which it happened.
+    Along a trajectory, readouts of all N and S of a slice serve for its calibration together.
+
+    Raises ValueError for a device that is absent, for an encoding space that is on no grid and whose acquisitions have
+    no trajectory, and what the method raises (many reconstruct nothing but Cartesian k-space), with the slice and
+    repetition at which it happened.
     """
     worker = _Reconstruction(method, methods.create(method, settings), _device(device), connection)
     references = References()
@@ -106,11 +107,11 @@ class _Reconstruction:
 
     def images(self, bit: ReconBit, space: int) -> ImageArray:
         """The images of one encoding space."""
-        self._require_grid(space)
+        require_trajectory(self.connection.header, space, bit.data)
         whole = kspace(bit.data)
         csm = tensor(bit.ref.data) if holds_maps(bit.ref) else None
         own = None if csm is not None or bit.ref is None or not bit.ref.data.size else reference(bit.ref, bit.data)
-        pixels = torch.zeros((*whole.other, 1, *whole.matrix), dtype=torch.complex64)
+        pixels = torch.zeros((*whole.other, 1, *whole.image_matrix), dtype=torch.complex64)
         for loc, number in enumerate(slices(bit.data)):
             if number is None:
                 continue
@@ -137,7 +138,7 @@ class _Reconstruction:
 
     def _calibration(self, own: KSpace | None, whole: KSpace, loc: int, key: tuple[int, int]) -> Tensor | None:
         """What the method calibrated for a slice, from its reference or from its data."""
-        known = (*key, whole.n_coils, whole.matrix)
+        known = (*key, whole.n_coils, whole.image_matrix)
         if known not in self.calibrations:
             part = first_of_slice(own if own is not None and own.mask[loc].any() else whole, loc)
             found = self.method.calibrate(part.to(self.device))
@@ -147,9 +148,13 @@ class _Reconstruction:
         return self.calibrations[known]
 
     def _array(self, pixels: Tensor, buffer: ReconBuffer, space: int) -> ImageArray:
-        pixels, field_of_view = to_reconstructed(pixels, buffer.sampling)
+        if buffer.trajectory is None:
+            pixels, field_of_view = to_reconstructed(pixels, buffer.sampling)
+            encoded = encoded_field(buffer.data.shape[0], buffer.sampling)
+        else:
+            # Made on the reconstructed matrix and field of view as they are.
+            encoded = field_of_view = list(buffer.sampling.recon_FOV)
         matrix = tuple(pixels.shape[:-4:-1])
-        encoded = encoded_field(buffer.data.shape[0], buffer.sampling)
         zoom = [made / own if own > 0 else 1.0 for made, own in zip(field_of_view, encoded, strict=True)]
         headers = image_headers(buffer, matrix, field_of_view, image_type=ismrmrd.IMTYPE_COMPLEX, series=space)
         history, comment = ["deepgadgets", self.name], repr(self.method)
@@ -159,17 +164,12 @@ class _Reconstruction:
         def describe(header: Any) -> ismrmrd.Meta:
             meta = new_meta(header, history, comment=comment, description=protocol)
             record_sampling(meta, space, buffer.sampling, matrix, zoom)
+            if buffer.trajectory is not None:
+                for axis, length in zip(AXES, matrix, strict=True):
+                    record_range(meta, axis, length)
             return meta
 
         return image_array(pixels.numpy(), headers, describe, self.counter)
-
-    def _require_grid(self, space: int) -> None:
-        encodings = self.connection.header.encoding
-        trajectory = encodings[space].trajectory.value if space < len(encodings) else "cartesian"
-        if trajectory not in _ON_THE_GRID:
-            raise ValueError(
-                f"encoding space {space} is {trajectory}; reconstruct takes only {', '.join(_ON_THE_GRID)}"
-            )
 
 
 def _repetition(buffer: ReconBuffer) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import ismrmrd
@@ -28,6 +29,7 @@ from gadgets.mri.kspace import KSpace
 from gadgets.outputs.image_headers import acquired_lines
 from gadgets.stream.dtypes import ACQUISITION_HEADER
 from gadgets.stream.headers import header_array
+from gadgets.trajectory import image_matrix, places_of, within
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +47,22 @@ def tensor(values: np.ndarray) -> Tensor:
 
 
 def kspace(buffer: ReconBuffer) -> KSpace:
-    """K-space (LOC, S, N, CHA, E2, E1, E0) of a Cartesian buffer, with the mask of what was acquired.
+    """K-space (LOC, S, N, CHA, E2, E1, E0) of a buffer, with the mask of what was acquired.
 
     A line was acquired where its header has samples; of the line, what lies between discard_pre and discard_post. A
     buffer with data, but without any header, is masked where it is not zero, and a warning says so.
+
+    Along a trajectory (units: `gadgets.trajectory`) the image has the reconstructed matrix. Readouts that no image has
+    are left out, and of the others, samples beyond the k-space of that matrix.
     """
     data = tensor(buffer.data)
     mask = _mask(buffer)
+    if buffer.trajectory is not None:
+        matrix = image_matrix(buffer.sampling)
+        there = mask.any(dim=-1).flatten(0, 4).any(dim=0)
+        places = places_of(buffer)[..., there, :]
+        inside = mask[..., there, :] & within(places, matrix)
+        return KSpace(data=data[..., there, :], mask=inside, trajectory=places, grid=matrix)
     if not mask.any() and data.any():
         log.warning("recon data without acquisition headers: samples that are not zero are taken for acquired")
         return KSpace.from_data(data)
@@ -69,6 +80,10 @@ def reference(buffer: ReconBuffer, like: ReconBuffer) -> KSpace:
             f"the reference has {given[3]} channels and {given[6]} slices, the data have {wanted[3]} and {wanted[6]}"
         )
     own = kspace(buffer)
+    if own.trajectory is not None:
+        return own
+    if like.trajectory is not None:
+        raise ValueError("the reference has no trajectory, the data have one")
     centres = [_centre(limit, n) for limit, n in zip(buffer.sampling.sampling_limits, given[:3], strict=True)][::-1]
     matrix = tuple(wanted[2::-1])
     if own.matrix == matrix and centres == [n // 2 for n in matrix]:
@@ -145,15 +160,21 @@ def slices(buffer: ReconBuffer) -> list[int | None]:
 
 def of_slice(whole: KSpace, loc: int) -> KSpace:
     """K-space (1, S, N, CHA, E2, E1, E0) of one slice."""
-    return KSpace(data=whole.data[loc : loc + 1], mask=whole.mask[loc : loc + 1])
+    places = whole.trajectory
+    if places is not None and len(places) > 1:
+        places = places[loc : loc + 1]
+    return replace(whole, data=whole.data[loc : loc + 1], mask=whole.mask[loc : loc + 1], trajectory=places)
 
 
 def first_of_slice(whole: KSpace, loc: int) -> KSpace:
     """K-space (1, 1, 1, CHA, E2, E1, E0) of the first N and S of a slice of which something was acquired.
 
-    Sensitivities do not depend on contrast or average, and maps that are shared keep phases between them.
+    Sensitivities do not depend on contrast or average, and maps that are shared keep phases between them. Along a
+    trajectory, it is the readouts of all N and S together, as those of one may be few.
     """
     _, n_s, n_n = whole.other
+    if whole.trajectory is not None:
+        return _together(of_slice(whole, loc))
     acquired = whole.mask[loc].expand(n_s, n_n, *whole.mask.shape[3:]).flatten(2).any(dim=2)
     s, n = divmod(int(acquired.flatten().int().argmax()), n_n)
     return KSpace(data=whole.data[loc, s, n][None, None, None], mask=whole.mask[loc, s, n][None, None, None])
@@ -165,6 +186,20 @@ def average_of_slice(whole: KSpace, loc: int) -> KSpace:
     For series along N, whose frames have other lines each: a calibration region together that none of them has.
     """
     return first_of_slice(time_average(of_slice(whole, loc)), 0)
+
+
+def _together(part: KSpace) -> KSpace:
+    """Readouts (1, S, N, CHA, E2, E1, E0) along trajectories, those of all S and N after one another along E1."""
+
+    def flat(x: Tensor) -> Tensor:
+        return x.expand(1, *part.other[1:], *x.shape[3:]).flatten(1, 2)
+
+    assert part.trajectory is not None
+    one = time_average(
+        KSpace(data=flat(part.data), mask=flat(part.mask), trajectory=flat(part.trajectory), grid=part.grid)
+    )
+    assert one.trajectory is not None
+    return replace(one, data=one.data[None], mask=one.mask[None], trajectory=one.trajectory[None])
 
 
 def brightness(calibration: Tensor, receivers: Tensor, n_coils: int) -> Tensor:
@@ -197,7 +232,12 @@ def over_receivers(csm: Tensor, receivers: Tensor, sets: int = 1) -> Tensor:
 
 
 def require_calibration(part: KSpace) -> None:
-    """Raise ValueError unless the centre of k-space is sampled densely enough to calibrate from it."""
+    """Raise ValueError unless the centre of k-space is sampled densely enough to calibrate from it.
+
+    Along a trajectory, what puts the centre on a grid has looked already.
+    """
+    if part.trajectory is not None:
+        return
     region = calibration_region(part.mask)
     for name, extent, length in zip(("k2", "k1"), region[:2], part.matrix[:2], strict=True):
         lines = extent.stop - extent.start

@@ -59,6 +59,10 @@ def compared(case: dict[str, Any], request: pytest.FixtureRequest) -> tuple[list
         if not path.exists():
             pytest.skip(f"no reference image {path.name} beside the scanner data")
         return made, images(image for series in read_images(path).values() for image in series)
+    if "settings" in case["reference"]:
+        other = with_settings(find(case["pipeline"]), case["reference"]["settings"])
+        with Dataset(folder / case["data"]) as dataset:
+            return made, images(replay(other, dataset.header, dataset.items()))
     if "scan" in case["reference"]:
         with Dataset(folder / case["reference"]["scan"]) as dataset:
             return made, images(replay(pipeline, dataset.header, dataset.items()))

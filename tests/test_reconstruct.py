@@ -214,11 +214,6 @@ def test_samples_that_are_not_finite_are_refused_naming_slice_and_repetition():
         run(reconstruct, [recon_data(buffer)], method="rss")
 
 
-def test_scans_off_the_grid_are_refused():
-    with pytest.raises(ValueError, match="encoding space 0 is radial; reconstruct takes only cartesian, epi"):
-        run(reconstruct, [recon_data(recon_buffer(kspace(0)))], header_xml(trajectory="radial"))
-
-
 def test_slices_that_were_not_acquired_make_no_image():
     acquired = np.ones((2, 1, 1, 1, 1), bool)
     acquired[0] = False

@@ -13,6 +13,8 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,16 @@ def run(
             write(name, array)
         printed = call(*command, *map(str, names), str(Path(folder, "output")), threads=threads)
         return read(Path(folder, "output")), printed
+
+
+@contextmanager
+def files(*arrays: NDArray[np.complexfloating]) -> Iterator[list[str]]:
+    """Names of files of `arrays`, for options that take a file, as long as the context lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = [Path(folder, f"option{index}") for index in range(len(arrays))]
+        for name, array in zip(names, arrays, strict=True):
+            write(name, array)
+        yield list(map(str, names))
 
 
 def call(*command: str, threads: int = 2) -> str:
