@@ -168,15 +168,15 @@ def _maps(
     referenced = own is not None and bool(own.mask[loc].any())
     if not referenced and earlier is not None and earlier.shape[3:] == _coil_images(data, settings.sets):
         return earlier
+    source = "its reference" if referenced else "its own data (it has no reference)"
     part = settings.one_of(own if own is not None and referenced else kspace(data), loc)
     if referenced and (settings.method == "nlinv" or settings.average) and not _dense(part):
-        part, referenced = settings.one_of(kspace(data), loc), False
+        part, source = settings.one_of(kspace(data), loc), "its own data (its reference has too few lines)"
     try:
         csm = _estimated(part, settings)
     except ValueError as error:
-        source = "its reference" if referenced else "its own data (it has no reference)"
         raise ValueError(f"slice {key[1]} of encoding space {key[0]}, from {source}: {error}") from None
-    log.info("slice %d of encoding space %d: maps from %s", *key[::-1], "the reference" if referenced else "the data")
+    log.info("slice %d of encoding space %d: maps from %s", *key[::-1], source)
     known[key] = csm
     return csm
 

@@ -106,6 +106,9 @@ def test_the_average_of_frames_is_calibrated_from_where_no_frame_can_be(referenc
     with pytest.raises(ValueError, match="calibration needs 8"):
         run(coil_sensitivities, [item])
     (sent,) = run(coil_sensitivities, [item], average=True)
+    few = recon_data((recon_buffer(frames, central), own))
+    with pytest.raises(ValueError, match="too few lines" if referenced else "has no reference"):
+        run(coil_sensitivities, [few], average=True)
     (full,) = run(coil_sensitivities, [recon_data(recon_buffer(kspace(0)))])
     np.testing.assert_allclose(maps(sent), maps(full), atol=1e-5)
 
