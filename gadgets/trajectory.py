@@ -52,7 +52,7 @@ def places_of(buffer: ReconBuffer) -> Tensor:
     for axis in range(3):
         if (values == values.take([0], axis)).all():
             values = values.take([0], axis)
-    factors = _factors(values, buffer.sampling)
+    units = factors(buffer)
     if dimensions == 3 and image_matrix(buffer.sampling)[0] == 1 and np.abs(values[..., 2]).max() > 1e-3:
         raise ValueError(
             f"the trajectory's third component is up to {np.abs(values[..., 2]).max():.3g}, but the image is "
@@ -60,7 +60,7 @@ def places_of(buffer: ReconBuffer) -> Tensor:
         )
     out = np.zeros((*values.shape[:-1], 3), np.float32)
     for component in range(dimensions):
-        out[..., 2 - component] = factors[component] * values[..., component]
+        out[..., 2 - component] = units[component] * values[..., component]
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(out, -1, 3)))
 
 
@@ -77,9 +77,12 @@ def require_trajectory(header: Any, space: int, buffer: ReconBuffer) -> None:
         raise ValueError(f"encoding space {space} is {kind}, but its acquisitions have no trajectory")
 
 
-def _factors(values: np.ndarray, sampling: SamplingDescription) -> list[float]:
-    """Cycles per reconstructed field of view for each unit of the trajectory, along x, y and z."""
-    reach = float(np.abs(values).max())
+def factors(buffer: ReconBuffer) -> list[float]:
+    """Cycles per reconstructed field of view for each unit of the trajectory, along x, y and z.
+
+    Raises ValueError for a unit that cannot be told.
+    """
+    reach, sampling = float(np.abs(buffer.trajectory).max()), buffer.sampling
     size = sampling.encoded_matrix
     zoom = [
         recon / encoded if recon > 0 and encoded > 0 else 1.0
