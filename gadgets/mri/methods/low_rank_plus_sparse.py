@@ -33,8 +33,9 @@ class LowRankPlusSparse:
     orthonormal Fourier transform along time. s is the intensity of the object (mean of |x| weighted with |x|) in first
     images by least squares. White noise of deviation r has no singular value above r (sqrt(T) + sqrt(M)) and
     coefficients of size r: both weights are the share of the object's intensity up to which a part is taken for noise
-    and aliasing. Their ratio decides what is background; equal ones are near that of principal component pursuit,
-    1 to 1 / sqrt(M). The published iteration is the proximal gradient of this cost; here it is accelerated.
+    and aliasing. Their ratio decides what is background: equal ones are near that of principal component pursuit,
+    1 to 1 / sqrt(M), of which the default asks twice before something moves. The published iteration is the proximal
+    gradient of this cost; here it is accelerated.
     Otazo, Candes and Sodickson, MRM 2015;73:1125. doi:10.1002/mrm.25240
     Accelerated: Lin and Fessler, IEEE Trans Comput Imaging 2019;5:17. doi:10.1109/TCI.2018.2882089
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
