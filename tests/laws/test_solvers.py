@@ -14,11 +14,15 @@ from gadgets.mri.operators.nonlinear_operator import NonlinearOperator
 from gadgets.mri.priors.l1 import L1
 from gadgets.mri.priors.quadratic import Quadratic
 from gadgets.mri.solvers.admm import admm
+from gadgets.mri.solvers.anderson import anderson
 from gadgets.mri.solvers.cg import cg
+from gadgets.mri.solvers.descent import descent
+from gadgets.mri.solvers.equilibrium import equilibrium
 from gadgets.mri.solvers.fista import fista
 from gadgets.mri.solvers.irgnm import irgnm
 from gadgets.mri.solvers.pdhg import pdhg
 from gadgets.mri.solvers.power_iteration import power_iteration
+from gadgets.mri.solvers.unrolled import gradient_step, proximal_step, unrolled
 
 
 def largest(g):
@@ -78,13 +82,42 @@ def by_pdhg(g, b, ridge):
     ).x
 
 
+def gradient_descent(g, b, ridge):
+    """A step of gradient descent, whose fixed point is the solution."""
+    return lambda x: x - (g @ x + ridge * x - b) / (largest(g) + ridge)
+
+
+def by_descent(g, b, ridge):
+    """With a first step that is much too long."""
+
+    return descent(lambda x: g @ x + ridge * x - b, torch.zeros_like(b), iterations=600, step=100.0).x
+
+
+def by_unrolling(g, b, ridge):
+    """Networks that change nothing, with both kinds of consistency in turn."""
+    weight = torch.tensor(2.0, dtype=b.real.dtype)
+
+    def consistency(x, z, k):
+        if k % 2:
+            return gradient_step(lambda v: g @ v + ridge * v, b, x, z, 1 / (largest(g) + ridge))
+        return proximal_step(lambda v: g @ v + ridge * v, b, z, weight, iterations=20)
+
+    return unrolled([lambda x: x] * 400, consistency, torch.zeros_like(b))
+
+
 # (G + ridge) x = b, as the minimum of x^H G x / 2 - Re b^H x + ridge ||x||^2 / 2.
 SYSTEMS = {
     "admm": by_admm,
+    "anderson": lambda g, b, ridge: anderson(gradient_descent(g, b, ridge), torch.zeros_like(b), iterations=200).x,
     "cg": lambda g, b, ridge: cg(lambda x: g @ x + ridge * x, b, iterations=20).x,
+    "descent": by_descent,
+    "equilibrium": lambda g, b, ridge: (
+        equilibrium(gradient_descent(g, b, ridge), torch.zeros_like(b), iterations=200).x
+    ),
     "fista": by_fista,
     "irgnm": by_irgnm,
     "pdhg": by_pdhg,
+    "unrolled": by_unrolling,
 }
 EIGENVALUES = {"power_iteration": lambda g, start: power_iteration(lambda x: g @ x, start, iterations=500)}
 
