@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -59,6 +59,8 @@ def convert(name: str, value: object, annotation: Any) -> Any:
             raise ValueError
         if annotation is int and isinstance(text, float) and not text.is_integer():
             raise ValueError
+        if isinstance(annotation, type) and is_dataclass(annotation) and isinstance(value, annotation):
+            return value
         return annotation(text) if isinstance(annotation, type) else value
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{name} is {value!r}, expected {type_name(annotation)}") from None

@@ -8,10 +8,11 @@ import torch
 
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
-from gadgets.mri.methods import create, names
+from gadgets.mri.methods import create, find, names
 from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.quality.errors import nrmse
 from gadgets.mri.quality.support import support
+from tests.support.models import untrained
 from tests.support.radial_scan import coil_images, radial_scan, trajectory
 
 # Methods for series of images take the last axis before the coils as time.
@@ -46,8 +47,10 @@ def case(request):
 
 
 @pytest.fixture
-def method(case):
-    return create(case[0])
+def method(case, tmp_path):
+    """The method, with weights that were never trained where it needs some: its networks then change nothing."""
+    network = getattr(find(case[0]), "network", None)
+    return create(case[0], {} if network is None else {"model": str(untrained(case[0], network, tmp_path))})
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Images from files: what networks are trained with. Nothing of streams is known here."""

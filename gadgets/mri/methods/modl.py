@@ -1,0 +1,96 @@
+"""Least squares with a learned regulariser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from gadgets.mri.calibration.sensitivities import sensitivities
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.models.card import ModelCard
+from gadgets.mri.models.trained import trained
+from gadgets.mri.networks.residual_cnn import ResidualCnn
+from gadgets.mri.networks.unet import Unet
+from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.solvers.unrolled import proximal_step, unrolled
+
+
+class ModlNetwork(nn.Module):
+    """What `Modl` trains: `iterations` of z = N(x), x = argmin ||A x - y||^2 + w ||x - z||^2, from x = A^H y.
+
+    N is a residual network or, with `levels`, a U-Net. `shared`: one network and one weight w in all iterations, as
+    published; else each has its own. w = softplus of what is learned.
+    """
+
+    def __init__(
+        self,
+        *,
+        iterations: int = 5,
+        width: int = 32,
+        layers: int = 5,
+        levels: int = 0,
+        shared: bool = True,
+        cg_iterations: int = 6,
+    ) -> None:
+        super().__init__()
+        if iterations < 1 or cg_iterations < 1:
+            raise ValueError(f"iterations is {iterations} and cg_iterations {cg_iterations}, expected 1 or more")
+        made = 1 if shared else iterations
+        self.networks = nn.ModuleList(
+            Unet(width=width, levels=levels) if levels else ResidualCnn(width=width, layers=layers) for _ in range(made)
+        )
+        # softplus(-3) = 0.05: as much trust in the data as the paper begins with.
+        self.weights = nn.Parameter(torch.full((made,), -3.0))
+        self.iterations, self.cg_iterations = iterations, cg_iterations
+
+    def forward(self, kspace: KSpace, csm: Tensor) -> Tensor:
+        """The image (*other, 1, z, y, x)."""
+        operator = encoding(kspace, csm)
+        gram, rhs = operator.gram, operator.H(kspace.data)
+        chosen = [k % len(self.networks) for k in range(self.iterations)]
+        solve = partial(proximal_step, gram, rhs, iterations=self.cg_iterations, batch_dims=range(len(kspace.other)))
+        return unrolled(
+            [self.networks[index] for index in chosen],
+            lambda x, z, k: solve(z, softplus(self.weights[chosen[k]])),
+            rhs,
+            checkpointed=self.training,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modl:
+    """min_x ||P F S x - y||^2 + w ||x - N(x)||^2, N a trained network, by a fixed number of alternations.
+
+    image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), plane by plane; 0 outside the support
+    of the maps. Each alternation denoises, z = N(x), and then solves (S^H F^H P F S + w) x = S^H F^H y + w z by
+    conjugate gradients. N, w and how often are those of `model`: the name of a model card, or its path. The network is
+    homogeneous, so the method scales with its input.
+    Aggarwal, Mani and Jacob, IEEE Trans Med Imaging 2019;38:394. doi:10.1109/TMI.2018.2865356
+    Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
+    """
+
+    network: ClassVar[type[nn.Module]] = ModlNetwork
+
+    model: str
+
+    def calibrate(self, reference: KSpace) -> Tensor:
+        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
+        return sensitivities(reference)
+
+    def trained(self, device: torch.device) -> tuple[nn.Module, ModelCard]:
+        """The network on a device, and its card; see `gadgets.mri.models.trained`."""
+        return trained(self.model, "modl", self.network, device)
+
+    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
+        """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""
+        kspace.require_cartesian("modl")
+        kspace.require_finite()
+        network, _ = self.trained(kspace.data.device)
+        with torch.inference_mode():
+            image: Tensor = network(kspace, calibration)
+        return image.clone() * (calibration != 0).any(dim=-4, keepdim=True)

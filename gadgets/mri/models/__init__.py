@@ -1,0 +1,1 @@
+"""Trained weights, NAME.safetensors, each with its model card, NAME.yaml."""

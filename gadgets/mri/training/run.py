@@ -1,0 +1,167 @@
+"""A training, from its recipe to the model and its card."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
+from torch import nn
+from torch.utils.data import DataLoader
+
+from gadgets.mri.models.card import ModelCard
+from gadgets.mri.models.trained import save
+from gadgets.mri.training.adversarial import Adversarial
+from gadgets.mri.training.dataset import Generated, Images, Simulated
+from gadgets.mri.training.recipe import Recipe
+from gadgets.mri.training.simulation import Example
+from gadgets.mri.training.supervised import Supervised
+
+log = logging.getLogger(__name__)
+
+# Added to a recipe's seed for validation, whose scans are the same after each epoch.
+_VALIDATION = 1 << 20
+
+
+class Scans(lightning.LightningDataModule):
+    """Scans of a recipe. Those of training are others in each epoch, and the same whether or not it was resumed."""
+
+    def __init__(self, recipe: Recipe, train: Images, validation: Images) -> None:
+        super().__init__()
+        self._recipe, self._train, self._validation = recipe, train, validation
+
+    def train_dataloader(self) -> DataLoader[Example]:
+        epoch = 0 if self.trainer is None else self.trainer.current_epoch
+        return self._loader(self._train, self._recipe.schedule.batches, self._recipe.seed, epoch, self._recipe.held_out)
+
+    def val_dataloader(self) -> DataLoader[Example]:
+        return self._loader(self._validation, self._recipe.schedule.validation, self._recipe.seed + _VALIDATION, 0, 0)
+
+    def transfer_batch_to_device(self, batch: Example, device: torch.device, dataloader_idx: int) -> Example:
+        """The same scans on another device."""
+        return replace(
+            batch,
+            kspace=batch.kspace.to(device),
+            csm=batch.csm.to(device),
+            image=batch.image.to(device),
+            held_out=None if batch.held_out is None else batch.held_out.to(device),
+        )
+
+    def _loader(self, images: Images, batches: int, seed: int, epoch: int, held_out: float) -> DataLoader[Example]:
+        schedule = self._recipe.schedule
+        scans = Simulated(
+            images,
+            self._recipe.simulation,
+            batches=batches,
+            batch=schedule.batch,
+            seed=seed,
+            epoch=epoch,
+            held_out=held_out,
+        )
+        # Batches are whole already; and they are random already, so their order need not be.
+        return DataLoader(scans, batch_size=None, shuffle=False, num_workers=schedule.workers)
+
+
+def train(
+    recipe: Recipe,
+    network: nn.Module,
+    train: Images,
+    validation: Images,
+    folder: Path,
+    *,
+    resume: bool = False,
+    until: int | None = None,
+) -> ModelCard:
+    """Train `network` as the recipe says, and write NAME.safetensors and NAME.yaml into `folder`; the card.
+
+    Lightning keeps a checkpoint of the last epoch and its log (CSV) in `folder`; with `resume`, training goes on from
+    there, and ends as it would have without the interruption. `until`: the epoch to stop after, of those of the recipe.
+    All devices that Lightning finds are used.
+
+    Raises FileNotFoundError to resume where there is no checkpoint.
+    """
+    last = folder / "last.ckpt"
+    if resume and not last.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {last} to resume from")
+    schedule = recipe.schedule
+    kind = Adversarial if hasattr(network, "psi") else Supervised
+    module = kind(network, losses=recipe.losses, rate=schedule.rate, steps=schedule.epochs * schedule.batches)
+    trainer = lightning.Trainer(
+        max_epochs=schedule.epochs if until is None else until,
+        default_root_dir=folder,
+        callbacks=[ModelCheckpoint(folder, save_last=True, save_top_k=0)],
+        logger=CSVLogger(folder, name="log"),
+        # Where optimizers take turns, gradients are kept in bounds by their own condition.
+        gradient_clip_val=1.0 if module.automatic_optimization else None,
+        log_every_n_steps=min(50, schedule.batches),
+        reload_dataloaders_every_n_epochs=1,
+        inference_mode=False,
+        num_sanity_val_steps=0,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+    )
+    scans = Scans(recipe, train, validation)
+    trainer.fit(module, scans, ckpt_path=last if resume else None, weights_only=True if resume else None)
+    figures = validate(recipe, network, {"own": validation})
+    log.info("%s: %s", recipe.name, figures)
+    return write(recipe, network, folder, figures)
+
+
+def validate(recipe: Recipe, network: nn.Module, images: Mapping[str, Images]) -> dict[str, dict[str, float]]:
+    """PSNR in dB of a network and of zero filling, on scans of the recipe made from each of some sets of images.
+
+    A set of random anatomy is always added, so that the figures can be had again without any data.
+    """
+    generated = {"generated": Generated(50, recipe.seed + _VALIDATION)}
+    trainer = lightning.Trainer(
+        logger=False,
+        # Methods that descend a learned number need its gradient here too.
+        inference_mode=False,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        enable_checkpointing=False,
+    )
+    module = Supervised(network, losses=recipe.losses, rate=recipe.schedule.rate, steps=1)
+    found = {}
+    for name, some in {**images, **generated}.items():
+        (figures,) = trainer.validate(module, Scans(recipe, some, some), verbose=False)
+        found[name] = {key: round(float(value), 2) for key, value in figures.items()}
+    return found
+
+
+def write(recipe: Recipe, network: nn.Module, folder: Path, figures: Mapping[str, Mapping[str, float]]) -> ModelCard:
+    """Write the weights and the card of a trained network; the card."""
+    simulation = recipe.simulation
+    card = ModelCard(
+        name=recipe.name,
+        method=recipe.method,
+        sha256=save(network, folder / f"{recipe.name}.safetensors"),
+        data=", ".join(recipe.data.train) or f"{recipe.data.generated} images of random anatomy",
+        normalisation="none: networks are homogeneous, N(a x) = a N(x)",
+        licence=recipe.licence,
+        # Calibration lines on top of a pattern lower what it comes to, down to all of k-space.
+        acceleration=(1.0, simulation.acceleration[1]),
+        coils=(simulation.coils[0], simulation.coils[1]),
+        matrix=(simulation.matrix[0], simulation.matrix[1]),
+        network=dict(recipe.network),
+        recipe=plain(asdict(recipe)),
+        validation={"scans": recipe.schedule.validation * recipe.schedule.batch, "unit": "dB", **figures},
+        made={"torch": version("torch"), "lightning": version("pytorch-lightning")},
+    )
+    card.write(folder / f"{recipe.name}.yaml")
+    return card
+
+
+def plain(value: Any) -> Any:
+    """The same with lists in the place of tuples, as YAML has them."""
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,81 @@
+"""Trainings and models by the names of files: what the commands `train` and `models` do."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gadgets.inputs.images import Files
+from gadgets.mri import methods
+from gadgets.mri.models import card as cards
+from gadgets.mri.models.card import ModelCard
+from gadgets.mri.training import recipe as recipes
+from gadgets.mri.training.dataset import Generated, Images
+from gadgets.mri.training.recipe import Data
+
+# How far figures of validation may lie from those of the card, in dB: other machines round otherwise.
+_TOLERANCE = 0.05
+
+
+def train(path: Path, folder: Path, *, resume: bool = False) -> ModelCard:
+    """Train what the recipe at `path` says, into `folder`; the card of the model. Paths are relative to the recipe.
+
+    Raises ValueError for a recipe that is wrong and FileExistsError where `folder` holds a training already.
+    """
+    import pytorch_lightning
+
+    recipe = recipes.read(path)
+    network_of = learned(recipe.method)
+    if not resume and (folder / "last.ckpt").exists():
+        raise FileExistsError(f"{folder} holds a training already; resume it, or give another folder")
+    train_images, validation = _images(recipe.data, path.parent, recipe.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    pytorch_lightning.seed_everything(recipe.seed, verbose=False)
+    run = importlib.import_module("gadgets.mri.training.run")
+    made: ModelCard = run.train(recipe, network_of(**recipe.network), train_images, validation, folder, resume=resume)
+    return made
+
+
+def verify(name: str, data: Path | None = None) -> Iterator[str]:
+    """Check the weights of a model against its card, and that its figures of validation come out again; lines of text.
+
+    data: the folder that paths of the recipe are relative to; without it, only the generated scans are used.
+    Raises ValueError for what does not agree.
+    """
+    path = cards.find(name)
+    card = cards.verify(path)
+    yield f"{card.name}: the weights are those of the card"
+    recipe = recipes.from_values(card.recipe, str(path))
+    from gadgets.mri.models.trained import trained
+
+    run = importlib.import_module("gadgets.mri.training.run")
+    network, _ = trained(name, card.method, learned(card.method), torch.device("cpu"))
+    images: dict[str, Images] = {} if data is None else {"own": _images(recipe.data, data, recipe.seed)[1]}
+    for kind, found in run.validate(recipe, network, images).items():
+        expected = card.validation[kind]
+        for figure, value in found.items():
+            if abs(value - expected[figure]) > _TOLERANCE:
+                raise ValueError(
+                    f"{card.name}: {figure} of {kind} scans is {value} dB, the card says {expected[figure]}"
+                )
+            yield f"{card.name}: {figure} of {kind} scans is {value} dB, as the card says"
+
+
+def learned(method: str) -> Any:
+    """The class of the network of a method. Raises ValueError for a method that has none, naming those that have."""
+    network = getattr(methods.find(method), "network", None)
+    if network is None:
+        known = [name for name in methods.names() if getattr(methods.find(name), "network", None) is not None]
+        raise ValueError(f"method {method} has no network to train; those that have are: {', '.join(known)}")
+    return network
+
+
+def _images(data: Data, folder: Path, seed: int) -> tuple[Images, Images]:
+    """Images to train and to validate with."""
+    if data.generated:
+        return Generated(data.generated, seed), Generated(max(1, data.generated // 10), seed + 1)
+    return tuple(Files([folder / path for path in paths], data.axes) for paths in (data.train, data.validation))  # type: ignore[return-value]

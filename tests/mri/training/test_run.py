@@ -1,0 +1,82 @@
+"""A training from its recipe to the model: that it learns, that it resumes, that its card holds."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+
+pytest.importorskip("pytorch_lightning", reason="training needs the extra [train]")
+
+from gadgets.mri.methods.modl import Modl, ModlNetwork
+from gadgets.mri.models import card as cards
+from gadgets.mri.training.dataset import Generated, Simulated
+from gadgets.mri.training.recipe import Data, Recipe, Schedule
+from gadgets.mri.training.run import train
+from gadgets.mri.training.simulation import Simulation
+
+# Of Lightning's own use of torch.
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+
+RECIPE = Recipe(
+    name="small",
+    method="modl",
+    licence="CC0",
+    data=Data(generated=12),
+    network={"iterations": 2, "width": 4, "layers": 3, "cg_iterations": 4},
+    simulation=Simulation(matrix=(24, 24), coils=(3, 3), acceleration=(3, 3), centre=(6, 6), estimated=0),
+    schedule=Schedule(epochs=2, batches=3, batch=2, rate=1e-3, validation=2),
+)
+
+
+def run(recipe, folder, *, epochs=None, resume=False):
+    """Train, in one go or up to an epoch."""
+    torch.manual_seed(0)
+    network = ModlNetwork(**recipe.network)
+    train(recipe, network, Generated(12, 0, size=32), Generated(3, 1, size=32), folder, resume=resume, until=epochs)
+    return network.state_dict()
+
+
+def test_resumed_training_equals_uninterrupted_training(tmp_path):
+    whole = run(RECIPE, tmp_path / "whole")
+    run(RECIPE, tmp_path / "parts", epochs=1)
+    resumed = run(RECIPE, tmp_path / "parts", resume=True)
+    for name, value in whole.items():
+        assert value.equal(resumed[name]), name
+    begun = ModlNetwork(**RECIPE.network).state_dict()
+    assert any(not value.equal(begun[name]) for name, value in whole.items())
+
+
+def test_there_must_be_something_to_resume(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"last\.ckpt to resume from"):
+        run(RECIPE, tmp_path, resume=True)
+
+
+def test_the_model_works_as_a_method_within_its_card(tmp_path):
+    run(RECIPE, tmp_path)
+    card = cards.verify(tmp_path / "small.yaml")
+    assert (card.coils, card.matrix, card.acceleration) == ((3, 3), (24, 24), (1.0, 3))
+    assert set(card.validation) == {"scans", "unit", "own", "generated"}
+    example = Simulated(Generated(3, 1, size=32), RECIPE.simulation, batches=1, batch=2, seed=0)[0]
+    method = Modl(model=str(tmp_path / "small.yaml"))
+    card.require(example.kspace)
+    image = method(example.kspace, example.csm)
+    assert image.shape == example.image.shape and not image.requires_grad
+    torch.testing.assert_close(
+        method(replace(example.kspace, data=1e3 * example.kspace.data), example.csm) / 1e3, image, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_weights_that_were_changed_are_refused(tmp_path):
+    run(RECIPE, tmp_path)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for ending in ("yaml", "safetensors"):
+        shutil.copy(tmp_path / f"small.{ending}", copy)
+    weights = copy / "small.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(ValueError, match="not those of its card"):
+        cards.verify(copy / "small.yaml")
+    weights.unlink()
+    with pytest.raises(ValueError, match="has no weights"):
+        Modl(model=str(copy / "small.yaml")).trained(torch.device("cpu"))

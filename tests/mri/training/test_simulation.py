@@ -1,0 +1,149 @@
+"""Simulated scans: what is true of each part, and that a seed decides about all."""
+
+import numpy as np
+import pytest
+import torch
+
+from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.training.anatomy import anatomy
+from gadgets.mri.training.coils import coil_ring
+from gadgets.mri.training.dataset import Generated, Simulated
+from gadgets.mri.training.masks import PATTERNS
+from gadgets.mri.training.phase import smooth_phase
+from gadgets.mri.training.simulation import Simulation, augmented
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+def test_anatomy_has_background_body_and_edges(random):
+    image = anatomy((64, 80), random)
+    assert image.shape == (64, 80) and image.dtype == np.float32
+    assert image.min() == 0 and image.max() == 1
+    assert 0.2 < (image > 0).mean() < 0.9
+    assert not image[0].any() and not image[:, 0].any()
+
+
+def test_phase_is_smooth_and_has_no_magnitude(random):
+    phase = smooth_phase((64, 48), random)
+    np.testing.assert_allclose(np.abs(phase), 1, rtol=1e-6)
+    # Waves of 1.5 cycles per field of view and less: from a point to the next it turns little.
+    assert np.abs(np.angle(phase[1:] / phase[:-1])).max() < 1
+
+
+@pytest.mark.parametrize("coils", [1, 2, 7, 16, 32])
+def test_coils_are_normalised_and_smooth(coils, random):
+    csm = coil_ring(coils, (50, 40), random)
+    assert csm.shape == (coils, 50, 40) and csm.dtype == np.complex64
+    np.testing.assert_allclose((np.abs(csm) ** 2).sum(axis=0), 1, rtol=1e-5)
+    assert np.abs(np.diff(csm, axis=-1)).max() < 0.3
+
+
+def test_coils_on_a_ring_see_what_is_near_them(random):
+    """Of two coils opposite to each other, each is the stronger one on its side."""
+    csm = np.abs(coil_ring(2, (32, 32), random))
+    stronger = csm[0] > csm[1]
+    assert 0.3 < stronger.mean() < 0.7
+    y, x = np.nonzero(stronger)
+    v, u = np.nonzero(~stronger)
+    assert np.hypot(y.mean() - v.mean(), x.mean() - u.mean()) > 8
+
+
+def test_no_coils_are_refused(random):
+    with pytest.raises(ValueError, match="coils is 0"):
+        coil_ring(0, (8, 8), random)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_patterns_have_their_centre_and_their_number_of_samples(pattern, random):
+    matrix, centre = (64, 48), 8
+    mask = PATTERNS[pattern](matrix, 4.0, centre, random)
+    assert mask.shape == matrix and mask.dtype == bool
+    assert mask[28:36, 20:28].all()
+    if pattern == "random":
+        assert mask[:, 0].sum() == 16
+    elif pattern == "poisson":
+        assert 0.8 < mask.mean() * 4 < 1.3
+    else:
+        lines = set(np.flatnonzero(mask[:, 0])) - set(range(28, 36))
+        assert len({line % 4 for line in lines}) == 1
+    assert mask[40:].any() and (pattern != "partial_fourier" or not mask[-8:].any())
+
+
+def test_poisson_points_keep_their_distance(random):
+    mask = PATTERNS["poisson"]((64, 64), 8.0, 0, random)
+    points = np.argwhere(mask[:16])
+    distances = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
+    np.fill_diagonal(distances, 99)
+    # At random, of so many points some would be neighbours.
+    assert distances.min() >= 2
+
+
+def scans(**settings):
+    made = Simulation(matrix=(32, 40), coils=(4, 6), acceleration=(2, 3), centre=(8, 8), estimated=0, **settings)
+    return Simulated(Generated(6, 0, size=48), made, batches=3, batch=2, seed=5)
+
+
+def test_a_batch_has_one_shape_and_depends_on_seed_epoch_and_number_only():
+    first, again = scans()[1], scans()[1]
+    assert first.kspace.data.equal(again.kspace.data) and first.image.equal(again.image)
+    assert first.kspace.data.shape != scans()[2].kspace.data.shape or not first.image.equal(scans()[2].image)
+    coils, *_ = first.kspace.data.shape[1:]
+    assert first.csm.shape == first.kspace.data.shape and first.image.shape[:3] == (2, 1, 1)
+    assert 4 <= coils <= 6 and first.kspace.data.dtype == first.image.dtype == torch.complex64
+
+
+def test_without_noise_samples_are_the_encoded_truth():
+    example = scans(noise=(0, 0))[0]
+    predicted = encoding(example.kspace, example.csm)(example.image)
+    torch.testing.assert_close(predicted, example.kspace.data, atol=1e-5, rtol=1e-4)
+
+
+def test_noise_is_as_strong_as_it_was_asked_for():
+    example, quiet = scans(noise=(0.02, 0.02))[0], scans(noise=(0, 0))[0]
+    noise = (example.kspace.data - quiet.kspace.data)[0]
+    deviation = noise[:, example.kspace.mask[0, 0]].abs().square().mean().sqrt()
+    peak = quiet.image[0].abs().max()
+    # Of some 2000 samples, the mean square is known to 2 %.
+    assert abs(deviation / peak / 0.02 - 1) < 0.1
+
+
+def test_held_out_samples_are_not_seen():
+    made = Simulation(matrix=(32, 32), coils=(2, 2), acceleration=(2, 2), centre=(8, 8), estimated=0)
+    example = Simulated(Generated(2, 0, size=32), made, batches=1, batch=2, seed=0, held_out=0.4)[0]
+    whole = Simulated(Generated(2, 0, size=32), made, batches=1, batch=2, seed=0)[0]
+    seen, kept = example.kspace.mask, example.held_out.mask
+    assert not (seen & kept).any()
+    assert (seen | kept).equal(whole.kspace.mask)
+    assert abs(float(kept.sum() / whole.kspace.mask.sum()) - 0.4) < 0.02
+    assert seen[..., 15:18, 15:18].equal(whole.kspace.mask[..., 15:18, 15:18])
+
+
+def test_augmented_images_stay_whole(random):
+    image = np.zeros((60, 80))
+    image[15:45, 20:60] = 1
+    for _ in range(10):
+        out = augmented(image, (40, 40), random)
+        assert out.shape == (40, 40) and out.max() == 1 and out.min() == 0
+        # Half of the length along the longer axis, stretched by a fifth and more at most.
+        assert 0.1 < (out > 0.5).mean() < 0.4
+
+
+def test_no_image_stays_no_image(random):
+    assert not augmented(np.zeros((8, 8)), (6, 6), random).any()
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"patterns": ("spiral",)}, "spiral; there are: uniform, random, poisson, partial_fourier"),
+        ({"coils": (4, 2)}, r"coils is \(4, 2\)"),
+        ({"matrix": (64,)}, "matrix is"),
+        ({"acceleration": (0.5, 2)}, "acceleration is"),
+    ],
+)
+def test_wrong_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Simulation(**settings)

@@ -1,0 +1,56 @@
+"""Samples in two: disjoint, complete, and drawn from where there are any."""
+
+import numpy as np
+import pytest
+import torch
+
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.training.losses import held_out
+from gadgets.mri.training.splits import split, split_zero_shot
+
+
+@pytest.fixture
+def scan():
+    """Two slices of an image of noise, sampled with other lines each, and their truth."""
+    torch.manual_seed(0)
+    csm = torch.nn.functional.normalize(torch.randn(2, 4, 1, 32, 32, dtype=torch.complex64), dim=1)
+    image = torch.randn(2, 1, 1, 32, 32, dtype=torch.complex64)
+    mask = torch.rand(2, 1, 1, 32, 1) > 0.5
+    mask[..., 14:18, :] = True
+    mask = mask.expand(2, 1, 1, 32, 32)
+    full = KSpace(data=torch.zeros(2, 4, 1, 32, 32, dtype=torch.complex64), mask=mask)
+    return KSpace(data=encoding(full, csm)(image), mask=mask), csm, image
+
+
+def test_parts_are_disjoint_and_whole(scan):
+    kspace, *_ = scan
+    seen, kept = split(kspace, 0.3, np.random.default_rng(0))
+    assert not (seen.mask & kept.mask).any()
+    assert (seen.data + kept.data).equal(kspace.data)
+    for index in range(2):
+        assert kept.mask[index].sum() == round(0.3 * int(kspace.mask[index].sum()))
+    assert seen.mask[..., 15:18, 15:18].all()
+
+
+def test_the_truth_predicts_what_was_held_out(scan):
+    kspace, csm, image = scan
+    _, kept = split(kspace, 0.3, np.random.default_rng(0))
+    assert held_out(image, kept, csm) < 1e-5
+    assert held_out(0 * image, kept, csm) == pytest.approx(1)
+
+
+def test_zero_shot_keeps_the_samples_to_stop_by_from_all_pairs(scan):
+    kspace, *_ = scan
+    pairs, (training, stop) = split_zero_shot(kspace, np.random.default_rng(0), pairs=3)
+    assert len(pairs) == 3
+    for seen, kept in pairs:
+        assert not ((seen.mask | kept.mask) & stop.mask).any()
+        assert (seen.mask | kept.mask).equal(training.mask)
+    assert not pairs[0][1].mask.equal(pairs[1][1].mask)
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.5])
+def test_shares_that_leave_nothing_are_refused(scan, share):
+    with pytest.raises(ValueError, match=f"share is {share}"):
+        split(scan[0], share, np.random.default_rng(0))

@@ -1,0 +1,35 @@
+"""Models whose weights were never trained."""
+
+import torch
+
+from gadgets.mri.models.card import ModelCard
+from gadgets.mri.models.trained import save
+
+
+def untrained(method, network, folder, **card):
+    """Write a model for `method`, `network` being the class of its network; the path of its card.
+
+    What networks add to an image is zero, so that the method is the data consistency around them.
+    """
+    torch.manual_seed(0)
+    made = network()
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if name.startswith(("functional", "psi.skips", "psi.weights")):
+                parameter.mul_(0)
+            if name == "weight":
+                parameter.fill_(-30)
+    settings = {
+        "name": f"untrained_{method}",
+        "method": method,
+        "sha256": save(made, folder / f"untrained_{method}.safetensors"),
+        "data": "none",
+        "normalisation": "none",
+        "licence": "CC0",
+        "acceleration": (1.0, 8.0),
+        "coils": (1, 32),
+        "matrix": (16, 512),
+    }
+    path = folder / f"untrained_{method}.yaml"
+    ModelCard(**settings | card).write(path)
+    return path
