@@ -13,7 +13,8 @@ class KSpace:
     """Samples of k-space with their sampling pattern.
 
     data: (*other, coil, k2, k1, k0) complex, zero where nothing was acquired.
-    mask: (*other, 1, k2, k1, k0) bool, true where a sample was acquired; axes of length 1 broadcast against `data`.
+    mask: (*other, 1, k2, k1, k0) bool, true where a sample was acquired; axes of length 1 broadcast against `data`, and
+        are expanded along the matrix of Cartesian data.
     trajectory: None for Cartesian data, else (*other, 3, k2, k1, k0) real, components (z, y, x), cycles per field of
         view; axes of length 1 broadcast.
     dcf: None, or density compensation (*other, 1, k2, k1, k0) real; axes of length 1 broadcast.
@@ -33,6 +34,9 @@ class KSpace:
         if self.mask.dtype != torch.bool:
             raise TypeError(f"mask is {self.mask.dtype}, expected torch.bool")
         self._require_shape("mask", self.mask, 1)
+        if self.trajectory is None:
+            # Whoever looks for lines and regions in a mask finds all of the grid in it.
+            object.__setattr__(self, "mask", self.mask.expand(*self.mask.shape[:-3], *self.matrix))
         if self.trajectory is not None:
             self._require_shape("trajectory", self.trajectory, 3)
         if self.dcf is not None:

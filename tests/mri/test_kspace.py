@@ -79,3 +79,12 @@ def test_what_is_not_finite_is_counted_and_located():
     x[1, 2, 0, 3, 1] = complex(float("inf"), 0)
     with pytest.raises(ValueError, match="2 samples .* first at other0 1, coil 2, k2 0, k1 3, k0 1"):
         KSpace.from_data(x).require_finite()
+
+
+def test_masks_of_lines_cover_the_grid():
+    mask = torch.zeros(1, 1, 6, 1, dtype=torch.bool)
+    mask[..., ::2, :] = True
+    kspace = KSpace(data=torch.ones(2, 3, 1, 6, 5, dtype=torch.complex64), mask=mask[None])
+    assert kspace.mask.shape == (1, 1, 1, 6, 5)
+    assert kspace.mask[..., 3].equal(mask[None, ..., 0])
+    assert kspace.acceleration == 2
