@@ -16,6 +16,7 @@ from gadgets.mri.priors.quadratic import Quadratic
 from gadgets.mri.solvers.admm import admm
 from gadgets.mri.solvers.anderson import anderson
 from gadgets.mri.solvers.cg import cg
+from gadgets.mri.solvers.deadline import deadline
 from gadgets.mri.solvers.descent import descent
 from gadgets.mri.solvers.equilibrium import equilibrium
 from gadgets.mri.solvers.fista import fista
@@ -142,7 +143,7 @@ DENOISE = {
 
 def test_every_solver_on_disk_has_an_example():
     folder = Path(next(iter(gadgets.mri.solvers.__path__)))
-    assert {file.stem for file in folder.glob("[!_]*.py")} == set(SYSTEMS) | set(EIGENVALUES)
+    assert {file.stem for file in folder.glob("[!_]*.py")} - {"deadline"} == set(SYSTEMS) | set(EIGENVALUES)
 
 
 def system(dtype):
@@ -175,6 +176,16 @@ def test_agrees_with_a_dense_eigenvalue(name, dtype):
     result = EIGENVALUES[name](g, start)
     assert abs(float(result.eigenvalue) - largest(g)) < 1e-9 * largest(g)
     torch.testing.assert_close(g @ result.x, result.eigenvalue * result.x)
+
+
+@pytest.mark.parametrize("name", SYSTEMS | EIGENVALUES)
+def test_ends_when_its_time_is_up(name):
+    g, b = system(torch.complex128)
+    # A millionth of a second is less than any of these takes, and an hour is more.
+    with pytest.raises(TimeoutError, match="not done within the limit of 1e-06 s"), deadline(1e-6):
+        SYSTEMS[name](g, b, 1.5) if name in SYSTEMS else EIGENVALUES[name](g, b)
+    with deadline(3600.0):
+        SYSTEMS[name](g, b, 1.5) if name in SYSTEMS else EIGENVALUES[name](g, b)
 
 
 @pytest.mark.parametrize("name", DENOISE)

@@ -13,6 +13,7 @@ from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.sensitivity import SensitivityOp
+from gadgets.mri.solvers.deadline import require_time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,5 +54,6 @@ class PocsPartialFourier:
             rest = [axis for axis in (-3, -2, -1) if axis not in axes]
             acquired = ifft(kspace.data, rest)
             for _ in range(self.iterations):
+                require_time()
                 images = ifft(torch.where(kspace.mask, acquired, fft(images.abs() * phase, axes)), axes)
         return SensitivityOp(calibration).H(images)

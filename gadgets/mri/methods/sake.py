@@ -12,6 +12,7 @@ from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.hankel import HankelOp
 from gadgets.mri.operators.sensitivity import SensitivityOp
+from gadgets.mri.solvers.deadline import require_time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ class Sake:
         y = data / peak
         s = y
         for _ in range(self.iterations):
+            require_time()
             rows = patches(s)
             space = torch.linalg.eigh(rows.mH @ rows).eigenvectors[:, -rank:]
             new = torch.where(mask, y, patches.pseudo_inverse((rows @ space) @ space.mH))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gadgets.mri.solvers.deadline import require_time
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Minimisation:
@@ -51,8 +53,11 @@ class Progress:
 
     @property
     def finished(self) -> bool:
-        """Whether to stop."""
-        return self._done >= self._iterations or (self._tolerance > 0 and not bool(self._active.any()))
+        """Whether to stop. Raises TimeoutError instead where the deadline has passed."""
+        if self._done >= self._iterations or (self._tolerance > 0 and not bool(self._active.any())):
+            return True
+        require_time()
+        return False
 
     def dot(self, a: Tensor, b: Tensor) -> Tensor:
         """Re a^H b, per element of the batch."""

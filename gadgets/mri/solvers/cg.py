@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gadgets.mri.solvers.deadline import require_time
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CgResult:
@@ -61,6 +63,7 @@ def cg(
     while done < iterations:
         if tolerance > 0 and bool((rr <= bound).all()):
             break
+        require_time()
         active = rr > bound
         q = gram(p)
         pq = dot(p, q)

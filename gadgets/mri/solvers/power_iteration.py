@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gadgets.mri.solvers.deadline import require_time
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PowerIterationResult:
@@ -52,6 +54,7 @@ def power_iteration(
 
     done, image = 0, start
     while True:
+        require_time()
         x = unit(image)
         image = gram(x)
         product = (x.conj() * image).real

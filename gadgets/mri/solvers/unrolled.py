@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from gadgets.mri.solvers.cg import cg
+from gadgets.mri.solvers.deadline import require_time
 
 Network = Callable[[Tensor], Tensor]
 Gram = Callable[[Tensor], Tensor]
@@ -28,6 +29,7 @@ def unrolled(
     """
     x = start
     for k, network in enumerate(networks):
+        require_time()
 
         def iteration(x: Tensor, network: Network = network, k: int = k) -> Tensor:
             return consistency(x, network(x), k)
