@@ -48,7 +48,7 @@ _resident = Resident("coil_sensitivities", warm_torch)
 Known = dict[tuple[int, int], Tensor]
 
 # Where ESPIRiT takes maps to be, if nothing is said.
-_SUPPORT = 0.7
+_SUPPORT = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ def coil_sensitivities(
     together by nonlinear inversion: it needs no more than a few central lines or irregular sampling, and finds the maps
     by the data where the reference has fewer than 8 lines.
 
-    For `espirit`: support (0 to 1, 0.7 if not given) sets where maps are 0: more of the image is kept the lower it is,
+    For `espirit`: support (0 to 1, 0.8 if not given) sets where maps are 0: more of the image is kept the lower it is,
     0 keeps all. sets: how many maps each coil has at a point, two where an object larger than the field of view folds
     onto itself; the method of `reconstruct` must be told of as many. soft: maps fade out instead of ending. Maps of the
     other methods are one set, and go on beyond the object.

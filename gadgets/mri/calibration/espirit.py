@@ -7,9 +7,9 @@ from torch import Tensor
 
 from gadgets.mri.calibration.eigen import fix_phase, leading_vectors, reference_coil
 
-# Points times coils squared that are worked on at once. A processor has 2 MB of complex64 in its cache through all
+# Points times coils squared that are worked on at once. A processor has 4 MB of complex64 in its cache through all
 # iterations; an accelerator wants long work.
-_CHUNK = {"cpu": 1 << 18}
+_CHUNK = {"cpu": 1 << 19}
 _LONG_CHUNK = 1 << 24
 
 # Virtual channels of less than this share of the strongest one's amplitude are left out.
@@ -25,8 +25,8 @@ def espirit(
     *,
     sets: int = 1,
     kernel: int = 6,
-    threshold: float = 0.02,
-    iterations: int = 8,
+    threshold: float = 0.01,
+    iterations: int = 10,
 ) -> tuple[Tensor, Tensor]:
     """Maps (*other, set * coil, *matrix) from the calibration region, and their eigenvalues (*other, set, *matrix).
 

@@ -13,7 +13,7 @@ from gadgets.mri.kspace import KSpace
 _WIDTH = 32
 
 
-def sensitivities(reference: KSpace, *, support: float = 0.7, sets: int = 1, soft: bool = False) -> Tensor:
+def sensitivities(reference: KSpace, *, support: float = 0.8, sets: int = 1, soft: bool = False) -> Tensor:
     """Maps csm (*other, set * coil, z, y, x) on the grid of `reference`, from its fully sampled centre, by ESPIRiT.
 
     The support of a set is where the eigenvalue of its maps is at least `support` (0 to 1; 0 keeps all points): where
