@@ -137,6 +137,14 @@ def test_maps_of_other_shape_are_refused_with_both(method, case, scan):
         method(fewer, calibration)
 
 
+def test_two_sets_of_maps_are_refused_where_one_is_expected(method, scan):
+    calibration = method.calibrate(scan)
+    if not isinstance(calibration, torch.Tensor) or calibration.shape[-4] != scan.n_coils:
+        return
+    with pytest.raises(ValueError, match=r"csm has shape \(.*12, |csm holds 2 sets"):
+        method(scan, torch.cat([calibration, calibration], dim=-4))
+
+
 def test_says_what_it_is(method):
     text = type(method).__doc__
     assert "doi:10." in text

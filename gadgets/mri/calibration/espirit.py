@@ -7,9 +7,9 @@ from torch import Tensor
 
 from gadgets.mri.calibration.eigen import fix_phase, leading_vectors, reference_coil
 
-# Points times coils squared that are worked on at once. A processor has 4 MB of complex64 in its cache through all
+# Points times coils squared that are worked on at once. A processor has 2 MB of complex64 in its cache through all
 # iterations; an accelerator wants long work.
-_CHUNK = {"cpu": 1 << 19}
+_CHUNK = {"cpu": 1 << 18}
 _LONG_CHUNK = 1 << 24
 
 # Virtual channels of less than this share of the strongest one's amplitude are left out.

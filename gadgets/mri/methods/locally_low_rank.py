@@ -55,6 +55,7 @@ class LocallyLowRank:
         kspace.require_cartesian("locally_low_rank")
         kspace.require_finite()
         kspace.require_series("locally_low_rank")
+        kspace.require_maps(calibration)
         operator = encoding(kspace, calibration)
         gram, rhs = operator.gram, operator.H(kspace.data)
         series = range(len(kspace.other) - 1)

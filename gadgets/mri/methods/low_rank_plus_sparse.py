@@ -65,6 +65,7 @@ class LowRankPlusSparse:
         kspace.require_cartesian("low_rank_plus_sparse")
         kspace.require_finite()
         kspace.require_series("low_rank_plus_sparse")
+        kspace.require_maps(calibration)
         operator = encoding(kspace, calibration)
         gram, rhs = operator.gram, operator.H(kspace.data)
         series = len(kspace.other) - 1

@@ -53,6 +53,7 @@ class PartiallySeparable:
         kspace.require_cartesian("partially_separable")
         kspace.require_finite()
         kspace.require_series("partially_separable")
+        kspace.require_maps(calibration)
         operator = encoding(kspace, calibration)
         courses = SubspaceOp.from_signals(_common(kspace), min(self.rank, kspace.other[-1]))
         whole = operator @ courses

@@ -51,6 +51,7 @@ class TotalVariation:
         """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""
         kspace.require_cartesian("total_variation")
         kspace.require_finite()
+        kspace.require_maps(calibration)
         operator = encoding(kspace, calibration)
         gram, rhs = operator.gram, operator.H(kspace.data)
         volumes = range(len(kspace.other))
