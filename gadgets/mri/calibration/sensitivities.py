@@ -12,6 +12,10 @@ from gadgets.mri.kspace import KSpace
 # Sensitivities are smooth: more of the centre of k-space than this per axis adds noise and work, and no detail.
 _WIDTH = 32
 
+# Singular values that count, of the largest. Errors of a centre that was put on the grid are no noise, and so not below
+# its edge.
+_THRESHOLD, _THRESHOLD_GRIDDED = 0.01, 0.02
+
 
 def sensitivities(reference: KSpace, *, support: float = 0.8, sets: int = 1, soft: bool = False) -> Tensor:
     """Maps csm (*other, set * coil, z, y, x) on the grid of `reference`, from its fully sampled centre, by ESPIRiT.
@@ -33,12 +37,13 @@ def sensitivities(reference: KSpace, *, support: float = 0.8, sets: int = 1, sof
     reference.require_finite()
     if soft and not support < 1:
         raise ValueError(f"support is {support}, expected less than 1 for soft maps")
+    threshold = _THRESHOLD if reference.trajectory is None else _THRESHOLD_GRIDDED
     if reference.trajectory is not None:
         reference = gridded(reference)
     k2, k1, k0 = (_centre(part) for part in calibration_region(reference.mask))
     block = reference.data[..., k2, k1, k0]
     kernel = 6 if min(block.shape[-3:]) == 1 else 4
-    csm, eigenvalues = espirit(block, reference.matrix, sets=sets, kernel=kernel)
+    csm, eigenvalues = espirit(block, reference.matrix, sets=sets, kernel=kernel, threshold=threshold)
     if soft:
         u = ((eigenvalues - support) / (1 - support)).clamp(0, 1)
         weight = u * u * (3 - 2 * u)
