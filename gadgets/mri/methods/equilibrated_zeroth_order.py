@@ -40,6 +40,7 @@ class EquilibratedZerothOrderNetwork(nn.Module):
         self, kspace: KSpace, csm: Tensor, *, iterations: int | None = None, tolerance: float | None = None
     ) -> Tensor:
         """The image (*other, 1, z, y, x)."""
+        kspace.require_maps(csm)
         operator = encoding(kspace, csm)
         rhs = operator.H(kspace.data)
         unit = intensity(rhs)

@@ -43,6 +43,7 @@ class IterativeRegularizationNetwork(nn.Module):
         start: Tensor | None = None,
     ) -> Tensor:
         """The image (*other, 1, z, y, x), from S^H F^H y or from `start`."""
+        kspace.require_maps(csm)
         operator = encoding(kspace, csm)
         gram, rhs = operator.gram, operator.H(kspace.data)
         unit = intensity(rhs)

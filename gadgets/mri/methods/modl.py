@@ -50,6 +50,7 @@ class ModlNetwork(nn.Module):
 
     def forward(self, kspace: KSpace, csm: Tensor) -> Tensor:
         """The image (*other, 1, z, y, x)."""
+        kspace.require_maps(csm)
         operator = encoding(kspace, csm)
         gram, rhs = operator.gram, operator.H(kspace.data)
         chosen = [k % len(self.networks) for k in range(self.iterations)]

@@ -30,6 +30,7 @@ class VarnetNetwork(nn.Module):
 
     def forward(self, kspace: KSpace, csm: Tensor) -> Tensor:
         """The image (*other, 1, z, y, x)."""
+        kspace.require_maps(csm)
         operator = encoding(kspace, csm)
         step = partial(gradient_step, operator.gram, rhs := operator.H(kspace.data))
         return unrolled(list(self.networks), lambda x, z, k: step(x, z, self.steps[k]), rhs, checkpointed=self.training)
