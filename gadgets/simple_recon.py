@@ -35,7 +35,7 @@ def simple_recon(connection: Connection) -> None:
     view is another along the phase encodings, that is not the size of the image, and a warning says so: `reconstruct`
     with method `rss` crops.
 
-    Raises ValueError for samples that are not finite.
+    Raises ValueError for samples that are not finite, and for acquisitions along a trajectory.
     """
     counter = Counter()
     for item in connection.blocks():
@@ -48,6 +48,11 @@ def simple_recon(connection: Connection) -> None:
 
 
 def _images(buffer: ReconBuffer, space: int, counter: Counter) -> ImageArray:
+    if buffer.trajectory is not None:
+        raise ValueError(
+            f"encoding space {space} was acquired along a trajectory, which simple_recon knows nothing of; "
+            "reconstruct does, with method gridding, cg_sense or grasp"
+        )
     kspace = np.asarray(buffer.data.T, np.complex64)
     pixels = np.empty((*kspace.shape[:3], 1, *kspace.shape[4:]), np.complex64)
     for index in np.ndindex(*kspace.shape[:3]):

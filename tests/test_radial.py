@@ -70,6 +70,11 @@ def test_acquisitions_that_do_not_say_where_they_are_are_refused(gadget):
         run(gadget, [recon_data(buffer)], header_xml(trajectory="radial"))
 
 
+def test_the_default_pipeline_refuses_them():
+    with pytest.raises(Exception, match="along a trajectory, which simple_recon knows nothing of; reconstruct does"):
+        images("default", header(20), acquisitions(20))
+
+
 def test_on_a_grid_trajectories_are_left_out():
     head = header(8).replace(b"radial", b"cartesian")
     buckets = run(acquisition_accumulate_trigger, acquisitions(8), head)

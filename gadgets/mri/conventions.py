@@ -18,7 +18,8 @@ Sampling
 
     Non-Cartesian k-space keeps the same axes: k0 along a readout, k1 and k2 counting readouts. Its trajectory is
     (*other, 3, k2, k1, k0) with the components in the order (z, y, x), in cycles per field of view: neighbours on the
-    Cartesian grid are 1 apart, the centre of k-space is 0. Its density compensation `dcf` is (*other, 1, k2, k1, k0).
+    Cartesian grid are 1 apart, the centre of k-space is 0. The matrix of its image, `grid`, is given beside it. Its
+    density compensation `dcf` is (*other, 1, k2, k1, k0), in cells of the Cartesian grid.
 
 Noise
     After noise adjustment, the noise of each channel has unit standard deviation in the real part and unit standard

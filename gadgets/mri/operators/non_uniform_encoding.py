@@ -40,18 +40,19 @@ class NonUniformEncodingOp(LinearOperator):
         return self._sensitivity.adjoint(self._fourier.adjoint(self._weights * y))
 
     @cached_property
-    def _convolution(self) -> ToeplitzOp:
+    def convolution(self) -> ToeplitzOp:
+        """F^H P^2 F, what the gram does to each coil's image."""
         return self._fourier.weighted_gram(self._weights.square())
 
     @property
     def gram(self) -> LinearOperator:
         """S^H F^H P^2 F S, F^H P^2 F as a convolution whose kernel is computed once."""
-        return _Gram(self._sensitivity, self._convolution)
+        return _Gram(self._sensitivity, self.convolution)
 
     @property
     def bound(self) -> Tensor:
         """What ||P F S||^2 is at most, per volume (*other, 1, 1, 1, 1): ||P F||^2 ||S||^2, or 1 without any maps."""
-        bound = self._convolution.bound * self._sensitivity.bound
+        bound = self.convolution.bound * self._sensitivity.bound
         return torch.where(bound > 0, bound, 1)
 
 
