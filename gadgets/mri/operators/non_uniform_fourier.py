@@ -29,12 +29,12 @@ class NonUniformFourierOp(LinearOperator):
     trajectory must be 0. complex64 is exact to some 1e-5 of the samples' norm, which is how single precision rounds a
     trajectory on a matrix of 256, complex128 to 1e-12. Autograd gives no gradient of the trajectory.
 
-    Computed by FINUFFT, on CUDA devices by cuFINUFFT (extra `cuda`). Of what there is, it is fastest: 8 coils of 256 x
-    256 and 201 spokes of 512 samples, forward and adjoint, on two threads of one CPU take it 0.34 s, through
-    pytorch-finufft, which plans anew for every call, 0.50 s, torchkbnufft 3.7 s (tests/benchmarks/bench_nufft.py).
+    Computed by FINUFFT, on CUDA devices by cuFINUFFT (extra `cuda`). Of what there is, it was the fastest:
+    8 coils of 256 x 256 and 201 spokes of 512 samples, forward and adjoint, on two threads took it 0.34 s, through
+    pytorch-finufft, which plans anew for every call, 0.50 s, and torchkbnufft 3.7 s.
 
-    Raises ValueError for a trajectory of wrong shape, out of the plane, beyond what numbers of its size can hold or not
-    finite; ModuleNotFoundError, naming the extra, where cuFINUFFT is needed and absent.
+    Raises ValueError for a trajectory of wrong shape, out of the plane or not finite; ModuleNotFoundError, naming the
+    extra, where cuFINUFFT is needed and absent.
 
     Fessler and Sutton, IEEE Trans Signal Process 2003;51:560. doi:10.1109/TSP.2002.807005
     Barnett, Magland and af Klinteberg, SIAM J Sci Comput 2019;41:C479. doi:10.1137/18M120885X
