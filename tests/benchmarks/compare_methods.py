@@ -64,7 +64,7 @@ class Peers:
         if not self.has_bart:
             return None
         inputs = (self.kspace.data.numpy(), self.csm.numpy())
-        image, _ = bart.run("pics", "-w1", f"-i{iterations}", *options, inputs=inputs)
+        image, _ = bart.run("pics", "-w1", f"-i{iterations}", *options, inputs=inputs, threads=1)
         turned = sum(length % 4 == 2 for length in self.kspace.matrix) % 2
         return torch.from_numpy(image).reshape(1, *self.kspace.matrix) * (-1) ** turned
 

@@ -72,7 +72,7 @@ class Table:
         for result in self.results:
             if result.image is None:
                 reasons.setdefault(result.refusal.replace(result.name, "..."), []).append(f"`{result.name}`")
-        lines += [f"- {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+        lines += [f"- {', '.join(names)}: {reason}" for reason, names in reasons.items()] + [""]
         return "\n".join(lines)
 
 
@@ -129,7 +129,7 @@ def main(folder: str = "docs") -> None:
             Path(folder, "pictures", f"{scan.name}.png"), optimize=True
         )
         parts.append(table.markdown("pictures"))
-    Path(folder, "methods.md").write_text("\n".join(parts) + "\n")
+    Path(folder, "methods.md").write_text("\n".join(parts).rstrip() + "\n")
 
 
 if __name__ == "__main__":
