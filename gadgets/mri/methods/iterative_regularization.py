@@ -20,6 +20,10 @@ from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.descent import descent
 
 
+# Of the last step in training: below the inverse of the curvature of the data term, which is 1 at most.
+_STEP = 0.5
+
+
 class IterativeRegularizationNetwork(nn.Module):
     """What `IterativeRegularization` trains: psi, a network that is convex in its input, and its weight w.
 
@@ -52,13 +56,18 @@ class IterativeRegularizationNetwork(nn.Module):
         points = rhs.shape[-3] * rhs.shape[-2] * rhs.shape[-1]
         weight = factor * points * softplus(self.weight)
 
-        found = descent(
-            lambda x: gram(x) - rhs + weight * slope(self.psi, x)[1],
-            rhs if start is None else start / unit,
-            iterations=self.iterations if iterations is None else iterations,
-            batch_dims=range(len(kspace.other)),
-        )
-        return found.x * unit
+        def gradient(x: Tensor) -> Tensor:
+            return gram(x) - rhs + weight * slope(self.psi, x)[1]
+
+        with torch.no_grad():
+            x = descent(
+                gradient,
+                rhs if start is None else start / unit,
+                iterations=self.iterations if iterations is None else iterations,
+                batch_dims=range(len(kspace.other)),
+            ).x
+        # At the minimum a step changes nothing, and knows in which direction the weight would.
+        return (x - _STEP * gradient(x) if torch.is_grad_enabled() else x) * unit
 
 
 @dataclass(frozen=True, kw_only=True)
