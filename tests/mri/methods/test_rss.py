@@ -21,6 +21,6 @@ def test_is_the_object_times_the_length_of_the_maps():
 
 def test_radial_data_are_refused():
     data = torch.ones(2, 1, 4, 8, dtype=torch.complex64)
-    radial = KSpace(data=data, mask=torch.ones(1, 1, 4, 8).bool(), trajectory=torch.zeros(3, 1, 4, 8))
+    radial = KSpace(data=data, mask=torch.ones(1, 1, 4, 8).bool(), trajectory=torch.zeros(3, 1, 4, 8), grid=(1, 8, 8))
     with pytest.raises(ValueError, match="rss reconstructs Cartesian k-space, but this k-space has a trajectory"):
         Rss()(radial)
