@@ -79,7 +79,10 @@ def device_of(name: str) -> torch.device:
     there = ["cpu"] + [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if name == "auto":
         return torch.device(there[1] if len(there) > 1 else "cpu")
-    if name not in there and not (name == "cuda" and len(there) > 1):
+    if name == "cuda" and len(there) > 1:
+        # With its number, as tensors name it: whatever is kept for a device is then found again.
+        return torch.device(there[1])
+    if name not in there:
         raise ValueError(f"there is no device '{name}'; there are: auto, {', '.join(there)}")
     return torch.device(name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE",
         help="let XML from clients name this module and those below it; may be given several times",
     )
+    parser.add_argument(
+        "--preload",
+        action="extend",
+        type=models,
+        default=[],
+        metavar="METHOD=MODEL[,...]",
+        help="models that every worker has in memory before its first scan, with the method that runs each",
+    )
     parser.add_argument("--isolate", action="store_true", help="run every gadget as a process of its own")
     parser.add_argument("--openrecon", default="", metavar="PIPELINE", help="what a client means by 'openrecon'")
     parser.add_argument(
@@ -41,14 +50,30 @@ def positive(text: str) -> int:
     return value
 
 
+def models(text: str) -> list[str]:
+    """METHOD=MODEL,... taken apart. Raises ArgumentTypeError for another form, and for methods that there are not."""
+    found = [one for one in text.split(",") if one]
+    known = importlib.import_module("gadgets.mri.methods").names()
+    for one in found:
+        method, equals, model = one.partition("=")
+        if not (method and equals and model):
+            raise argparse.ArgumentTypeError(f"{one!r} is not METHOD=MODEL")
+        if "." not in method and method not in known:
+            raise argparse.ArgumentTypeError(f"no method {method!r}; there are: {', '.join(known)}")
+    return found
+
+
 def main(arguments: argparse.Namespace) -> int:
     from pipelines.host.server import Server
 
+    if arguments.isolate and arguments.preload:
+        raise ValueError("--preload has no use with --isolate: each gadget is then a new process")
     settings = {
         "log": "DEBUG" if arguments.debug else "INFO",
         "idle_seconds": arguments.idle_limit,
         "allow": arguments.allow,
         "isolate": arguments.isolate,
+        "preload": arguments.preload,
         "openrecon": arguments.openrecon,
         "limits": {"array": int(arguments.max_gigabytes * 1e9)},
     }

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from pipelines.host.nodes import ConfigError, Execute, Gadget, snake
 
@@ -89,20 +89,25 @@ def module_and_target(node: Gadget | Execute) -> tuple[str, str]:
 
 
 def check_client_property(name: str, value: str, *, allow: Sequence[str] = (), place: str = "") -> None:
-    """Refuse what a client may not set, in XML or otherwise: a ``method`` by the dotted name of code that is not ours.
+    """Refuse what a client may not set, in XML or otherwise: a ``method``, or a ``fallback`` for it, by the dotted name
+    of code that is not ours, and a ``model`` by the path of a file.
 
     Raises ConfigError; ``place`` is put before its message.
     """
-    method = value.strip()
-    if name == "method" and "." in method and not _below(method, (_METHODS, *allow)):
+    value = value.strip()
+    if name in ("method", "fallback") and "." in value and not _below(value, (_METHODS, *allow)):
         known = ", ".join(["the methods by their names", *allow])
-        raise ConfigError(f"method {method!r} is not allowed from a client; allowed: {known}", place=place)
+        raise ConfigError(f"{name} {value!r} is not allowed from a client; allowed: {known}", place=place)
+    if name == "model" and not re.fullmatch(r"[\w-]*", value):
+        raise ConfigError(f"model {value!r} is not allowed from a client; allowed: models by their names", place=place)
 
 
 def paths(found: Any) -> list[str]:
     """The properties of a gadget that name files and folders."""
     return [
-        name for name, known in getattr(found, "properties", {}).items() if getattr(known, "annotation", None) is Path
+        name
+        for name, known in getattr(found, "properties", {}).items()
+        if Path in ((annotation := getattr(known, "annotation", None)), *get_args(annotation))
     ]
 
 
@@ -126,8 +131,12 @@ def _forbid(node: Gadget | Execute, what: str, allow: Sequence[str]) -> NoReturn
 
 
 def _forbid_files(node: Gadget | Execute, found: Any) -> None:
-    """A client does not choose where this machine writes: gadgets that take a path are ours to name."""
-    if names := paths(found):
+    """A client does not choose where this machine writes: gadgets that take a path are ours to name, unless they write
+    nothing without it.
+    """
+    declared = getattr(found, "properties", {})
+    names = [name for name in paths(found) if name in node.properties or declared[name].default is not None]
+    if names:
         what = f"{node.label} writes files (property {', '.join(names)}), which is not allowed from a client"
         raise ConfigError(f"{what}; the server can allow it by name", place=node.place)
 

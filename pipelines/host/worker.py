@@ -7,6 +7,7 @@ which it only reads, and a socket pair that carries whole messages for the clien
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import logging
 import socket
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import pipelines
+from gadgets.stream.errors import describe_error
 from gadgets.stream.limits import Limits
 
 from . import config, frames, loader
@@ -41,6 +43,20 @@ def warm() -> None:
                 loader.load(node)
             except ValueError as error:
                 log.debug("not warmed: %s", error)
+
+
+def preload(models: Sequence[str]) -> None:
+    """Have models (METHOD=MODEL) in memory where scans will find them. One that cannot be read is an error in the log:
+    scans that need it say so themselves, and others are served.
+    """
+    for one in models:
+        method, _, model = one.partition("=")
+        try:
+            seconds = importlib.import_module("gadgets.reconstruct").preload(method, model)
+        except Exception as error:
+            log.error("%s is not preloaded: %s", one, describe_error(error))
+        else:
+            log.info("%s is preloaded, in %.1f s", one, seconds)
 
 
 def serve(control: socket.socket, rules: Rules) -> None:
@@ -95,8 +111,10 @@ def main(arguments: Sequence[str]) -> None:
     )
     # Standard output belongs to nobody here: what a gadget prints goes to the log.
     sys.stdout = sys.stderr
+    models = settings.pop("preload")
     rules = Rules(**settings | {"allow": tuple(settings["allow"]), "limits": Limits(**settings["limits"])})
     warm()
+    preload(models)
     with contextlib.suppress(ConnectionError):
         serve(control, rules)
 

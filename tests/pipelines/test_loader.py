@@ -166,6 +166,21 @@ def test_a_client_cannot_have_a_method_imported_from_anywhere(modules):
         check_client_property("method", method)
     with pytest.raises(ConfigError, match="^method 'os.system' is not"):
         check_client_property("method", " os.system ")
+    with pytest.raises(ConfigError, match="^fallback 'os.system' is not"):
+        check_client_property("fallback", "os.system")
+
+
+@pytest.mark.parametrize("model", ["there.yaml", "/etc/there", "../there", "a b"])
+def test_a_client_cannot_have_a_model_read_from_anywhere(model):
+    check_client_property("model", "modl_brain-2")
+    with pytest.raises(ConfigError, match="^model .* is not allowed from a client; allowed: models by their names"):
+        check_client_property("model", model)
+
+
+def test_a_client_may_name_a_gadget_that_writes_files_only_where_a_property_says_so():
+    assert load(execute("gadgets.reconstruct", "reconstruct"), trusted=False)
+    with pytest.raises(ConfigError, match="reconstruct writes files \\(property qa\\), which is not allowed"):
+        load(execute("gadgets.reconstruct", "reconstruct", qa="there"), trusted=False)
 
 
 @pytest.mark.parametrize("name", ["pass_through", "recon_acquisitions", "recon_buffers"])

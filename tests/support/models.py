@@ -1,8 +1,11 @@
 """Models whose weights were never trained."""
 
-import torch
+from dataclasses import replace
 
-from gadgets.mri.models.card import ModelCard
+import torch
+from safetensors.torch import load_file, save_file
+
+from gadgets.mri.models.card import ModelCard, read, sha256
 from gadgets.mri.models.trained import save
 
 
@@ -32,4 +35,12 @@ def untrained(method, network, folder, **card):
     }
     path = folder / f"untrained_{method}.yaml"
     ModelCard(**settings | card).write(path)
+    return path
+
+
+def damaged(path, change):
+    """The model at `path`, with weights by name changed by `change`; its card names what became of them."""
+    weights = path.with_suffix(".safetensors")
+    save_file({name: change(value) for name, value in load_file(weights).items()}, weights)
+    replace(read(path), sha256=sha256(weights)).write(path)
     return path

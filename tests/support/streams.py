@@ -72,10 +72,11 @@ def header_xml(
     spaces: int = 1,
     dependency: tuple[str, str] | None = None,
     measurement: str = "test",
+    field: float | None = None,
 ) -> bytes:
     """A small ISMRMRD header. Fields of view: 2 mm per pixel of the reconstructed matrix.
 
-    limits: name -> (minimum, maximum, center), over those that follow from the matrix.
+    limits: name -> (minimum, maximum, center), over those that follow from the matrix. field: of the scanner, in tesla.
     """
     recon = recon or matrix
     x, y, z = matrix
@@ -109,6 +110,7 @@ def header_xml(
         f"<encodingLimits>{limit_xml}</encodingLimits><trajectory>{trajectory}</trajectory>{parallel}</encoding>"
     )
     noise = "" if bandwidth is None else f"<relativeReceiverNoiseBandwidth>{bandwidth}</relativeReceiverNoiseBandwidth>"
+    tesla = "" if field is None else f"<systemFieldStrength_T>{field}</systemFieldStrength_T>"
     depends = ""
     if dependency:
         depends = (
@@ -120,7 +122,7 @@ def header_xml(
         "<subjectInformation><patientID>nobody</patientID></subjectInformation>"
         f"<measurementInformation><measurementID>{measurement}</measurementID>"
         f"<patientPosition>HFS</patientPosition>{depends}</measurementInformation>"
-        f"<acquisitionSystemInformation><receiverChannels>{coils}</receiverChannels>{noise}"
+        f"<acquisitionSystemInformation>{tesla}<receiverChannels>{coils}</receiverChannels>{noise}"
         "</acquisitionSystemInformation>"
         "<experimentalConditions><H1resonanceFrequency_Hz>123000000</H1resonanceFrequency_Hz></experimentalConditions>"
         f"{encoding * spaces}</ismrmrdHeader>"

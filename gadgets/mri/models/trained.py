@@ -15,6 +15,12 @@ from gadgets.mri.models.card import ModelCard
 
 _lock = threading.Lock()
 _loaded: dict[tuple[Path, str, str], tuple[nn.Module, ModelCard]] = {}
+_reads = 0
+
+
+def reads() -> int:
+    """How often this process has read weights: as often afterwards as before where they were in memory."""
+    return _reads
 
 
 def trained(
@@ -27,6 +33,7 @@ def trained(
     Raises ValueError where there is no such model, where it is for another method, where its weights are missing or
     not those of the card, and where they do not fit the network.
     """
+    global _reads
     path = cards.find(name).resolve()
     with _lock:
         key = (path, method, str(device))
@@ -39,6 +46,7 @@ def trained(
                 network.load_state_dict(load_file(cards.weights_of(path)))
             except RuntimeError as error:
                 raise ValueError(f"the weights of model {card.name} do not fit its network: {error}") from None
+            _reads += 1
             _loaded[key] = network.to(device).eval().requires_grad_(False), card
         return _loaded[key]
 

@@ -1,0 +1,227 @@
+"""A method at work on the slices of a scan, looked after, and another one in its place where it fails."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.methods import Method
+from gadgets.mri.models.card import ModelCard
+from gadgets.mri.models.trained import reads
+from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.solvers.deadline import deadline
+from gadgets.stream.errors import describe_error
+from gadgets.tensors import brightness, over_receivers, require_calibration
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """What there is of a slice.
+
+    kspace: (1, S, N, CHA, E2, E1, E0); csm: maps that came with it, or None; reference: makes the k-space to calibrate
+    from, where there are no maps; number, repetition, space: which slice it is; receivers: how they follow from the
+    channels (`gadgets.receivers`), where that is known.
+    """
+
+    kspace: KSpace
+    csm: Tensor | None
+    reference: Callable[[], KSpace]
+    number: int
+    repetition: int
+    space: int
+    receivers: Tensor | None = None
+
+    def __str__(self) -> str:
+        return f"slice {self.number}, repetition {self.repetition}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """An image (1, S, N, 1, z, y, x) of a slice, on the processor, and how it was made.
+
+    by: the attempt that made it; reason: why not the method that was asked for, where it did not. residual: of the
+    image ||P F S x - y|| / ||y|| (1, S, N), where it was looked at; support: share of the points at which maps are not
+    0; seconds that calibration took, None where it was there before, and reconstruction.
+    """
+
+    image: Tensor
+    by: Attempt
+    reason: str = ""
+    residual: Tensor | None = None
+    support: float | None = None
+    calibration_seconds: float | None = None
+    reconstruction_seconds: float = 0.0
+
+
+class Attempt:
+    """A method on a device, with what it has calibrated so far in this scan.
+
+    card: of its model, once it was looked at. reading: seconds that reading the model took, 0 where it was in memory.
+    """
+
+    def __init__(self, name: str, method: Method, device: torch.device):
+        self.name = name
+        self.method = method
+        self.device = device
+        self.card: ModelCard | None = None
+        self.reading = 0.0
+        self._calibrations: dict[tuple[Any, ...], Tensor | None] = {}
+        log.info("%r on %s", method, device)
+
+    @property
+    def learned(self) -> bool:
+        """Whether the method has a model."""
+        return hasattr(self.method, "trained")
+
+    def prepare(self, kspace: KSpace, field_tesla: float | None) -> None:
+        """Have the model in memory, and hold its card against the k-space of a slice.
+
+        Raises ValueError where there is no such model, or none that is made for the slice, and what reading it raises.
+        """
+        if not self.learned:
+            return
+        if self.card is None:
+            before, started = reads(), time.monotonic()
+            self.card = self.method.trained(self.device)[1]  # type: ignore[attr-defined]
+            self.reading = time.monotonic() - started if reads() > before else 0.0
+            log.info("model %s %s", self.card.name, f"read in {self.reading:.2f} s" if self.reading else "in memory")
+        self.card.require(_acquired(kspace), field_tesla=field_tesla)
+
+    def __call__(self, one: Slice, *, residual: bool) -> Made:
+        """The image of a slice; `residual`: look how far it is from the data.
+
+        Raises ValueError where there is nothing to calibrate from, for an image that is not finite, and what the
+        method raises.
+        """
+        started = time.monotonic()
+        fresh, calibration = (False, one.csm) if one.csm is not None else self._calibration(one)
+        between = time.monotonic()
+        part = one.kspace.to(self.device)
+        found = None if calibration is None else calibration.to(self.device)
+        plain, bright = self._image(part, found, None if one.csm is not None else one.receivers)
+        image = plain * bright
+        wrong = int((~torch.isfinite(image)).sum())
+        if wrong:
+            raise ValueError(f"its image has {wrong} points of {image.numel()} that are NaN or infinite")
+        apart = None if found is None or not residual else _residual(part, found, plain)
+        return Made(
+            image=image.cpu(),
+            by=self,
+            residual=apart,
+            support=None if found is None else _share(found, part.n_coils),
+            calibration_seconds=between - started if fresh else None,
+            reconstruction_seconds=time.monotonic() - between,
+        )
+
+    def _image(self, part: KSpace, calibration: Tensor | None, receivers: Tensor | None) -> tuple[Tensor, Tensor | int]:
+        """The images of a slice, and what makes them as bright as the receivers see it, where those are given."""
+        if receivers is None or calibration is None:
+            return self.method(part, calibration), 1
+        sets = getattr(self.method, "sets", 1)
+        if sets > 1:
+            # Each set has a brightness of its own, and the image is of all together.
+            return self.method(part, over_receivers(calibration, receivers, sets)), 1
+        return self.method(part, calibration), brightness(calibration, receivers, part.n_coils)
+
+    def _calibration(self, one: Slice) -> tuple[bool, Tensor | None]:
+        """What the method calibrated for a slice, from its reference or from its data, and whether it did so now."""
+        known = (one.space, one.number, one.kspace.n_coils, one.kspace.image_matrix)
+        fresh = known not in self._calibrations
+        if fresh:
+            part = one.reference()
+            found = self.method.calibrate(part.to(self.device))
+            if found is not None:
+                require_calibration(part)
+            self._calibrations[known] = found
+        return fresh, self._calibrations[known]
+
+
+class Guarded:
+    """A method, and another that reconstructs in its place from the slice on at which it has failed.
+
+    It fails by whatever it raises, by an image that is not finite, by a model that is not made for the scan, and by
+    taking more than `limit` seconds for a slice (0: as long as it likes). It is then not tried again in this scan: what
+    made it fail is mostly the same in the next slice, each try may cost the whole limit, and a series is compared best
+    whose images come from one method. Without a fallback, failing ends the scan.
+    """
+
+    def __init__(self, first: Attempt, fallback: Attempt | None, *, limit: float, field_tesla: float | None):
+        self.first, self.fallback = first, fallback
+        self.limit, self.field_tesla = limit, field_tesla
+        self.reason = ""
+
+    def __call__(self, one: Slice, *, residual: bool = False) -> Made:
+        """The image of a slice; `residual`: look how far it is from the data, which learned methods always do.
+
+        Raises ValueError, or RuntimeError, naming the method, the slice and the cause.
+        """
+        residual = residual or self.first.learned
+        if not self.reason:
+            try:
+                self.first.prepare(one.kspace, self.field_tesla)
+                with deadline(self.limit):
+                    return self.first(one, residual=residual)
+            except Exception as error:
+                if self.fallback is None:
+                    raise _named(error, f"{self.first.name} at {one}") from error
+                self.reason = f"at {one}: {describe_error(error)}"
+            # Past the handler, so that nothing holds the frames, and in them the memory, of what failed.
+            if self.first.device.type == "cuda":
+                torch.cuda.empty_cache()
+            log.warning("%s failed %s; %s reconstructs from here on", self.first.name, self.reason, self.fallback.name)
+        assert self.fallback is not None
+        try:
+            self.fallback.prepare(one.kspace, self.field_tesla)
+            made = self.fallback(one, residual=residual)
+        except Exception as error:
+            where = f"{self.fallback.name} at {one}, in place of {self.first.name} ({self.reason})"
+            raise _named(error, where) from error
+        return Made(**vars(made) | {"reason": self.reason})
+
+
+def warm(name: str, method: Method, device: torch.device) -> Attempt:
+    """Have a method's model in memory, and run it once on noise that its card allows."""
+    attempt = Attempt(name, method, device)
+    card: ModelCard = method.trained(device)[1]  # type: ignore[attr-defined]
+    size = min(max(card.matrix[0], 64), card.matrix[1])
+    data = torch.randn(1, card.coils[0], 1, size, size, dtype=torch.complex64)
+    method(KSpace.from_data(data).to(device), torch.full_like(data, card.coils[0] ** -0.5).to(device))
+    return attempt
+
+
+def _named(error: Exception, where: str) -> Exception:
+    kind = ValueError if isinstance(error, ValueError) else RuntimeError
+    return kind(f"{where}: {describe_error(error)}")
+
+
+def _acquired(kspace: KSpace) -> KSpace:
+    """The images of Cartesian k-space of which something was acquired: buffers have places for others too."""
+    if kspace.trajectory is not None:
+        return kspace
+    mask = kspace.mask.expand(*kspace.other, *kspace.mask.shape[-4:]).flatten(0, -5)
+    there = mask.flatten(1).any(dim=1)
+    return KSpace(data=kspace.data.flatten(0, -5)[there], mask=mask[there])
+
+
+def _residual(kspace: KSpace, csm: Tensor, image: Tensor) -> Tensor | None:
+    """||P F S x - y|| / ||y|| of each image; None where the calibration is not one set of maps alone."""
+    if csm.shape[-4] != kspace.n_coils:
+        return None
+    axes, mask = (-4, -3, -2, -1), kspace.mask
+    size = torch.linalg.vector_norm(kspace.data * mask, dim=axes)
+    apart = torch.linalg.vector_norm((encoding(kspace, csm)(image) - kspace.data) * mask, dim=axes)
+    return (apart / torch.where(size > 0, size, 1)).cpu()
+
+
+def _share(calibration: Tensor, n_coils: int) -> float:
+    """The share of points at which maps, which are the last channels of a calibration, are not 0."""
+    return float((calibration[..., -n_coils:, :, :, :] != 0).any(dim=-4).float().mean())

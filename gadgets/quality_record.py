@@ -1,0 +1,131 @@
+"""What is worth knowing of a scan's reconstruction afterwards, as one JSON file for each scan.
+
+measurement: the scan's ID. began, ended: when (UTC). outcome: `complete`, or what ended the scan before. The settings:
+method, fallback, deadline_seconds, device; versions. field_tesla, by the header. model: name and sha256; weights:
+read_seconds, 0 where they were in memory already. noise_level: standard deviation of the real part of a sample,
+estimated from the first slice (1 after noise adjustment). first_image_seconds: from the arrival of the first recon data
+until its images were sent.
+
+slices: for each slice, in order, what is said of it in `gadgets.attempts.Made`, with its coils and acceleration, and
+the residual of each of its N and S. failures: where, which method, why, and which one served instead, or none.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import tempfile
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from gadgets.attempts import Guarded, Made, Slice
+from gadgets.mri.quality.noise_level import noise_level
+from gadgets.packages import versions
+from gadgets.stream.errors import describe_error
+
+log = logging.getLogger(__name__)
+
+
+class QualityRecord:
+    """Notes on one scan. As a context: the scan; its file is written whole, or not, when the context ends.
+
+    folder: where to, made if need be; None notes nothing. measurement: the scan's ID. guarded: what reconstructs it.
+    """
+
+    def __init__(self, folder: Path | None, measurement: str, guarded: Guarded):
+        self.folder = folder
+        self._measurement = measurement
+        self._guarded = guarded
+        self._began = datetime.now(timezone.utc)
+        self._arrival: float | None = None
+        self._first: float | None = None
+        self._noise: float | None = None
+        self._slices: list[dict[str, Any]] = []
+        self._failures: list[dict[str, Any]] = []
+
+    def __enter__(self) -> QualityRecord:
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if self.folder is None:
+            return
+        try:
+            self._write(self.folder, "complete" if error is None else describe_error(error))
+        except OSError as refused:
+            # The images are made, or the scan has another error to tell of.
+            log.warning("the quality record was not written: %s", describe_error(refused))
+
+    def arrived(self) -> None:
+        """Recon data have come."""
+        self._arrival = self._arrival or time.monotonic()
+
+    def sent(self) -> None:
+        """Images have left."""
+        if self._first is None and self._arrival is not None:
+            self._first = time.monotonic() - self._arrival
+
+    def add(self, one: Slice, made: Made) -> None:
+        """Note how the image of a slice was made."""
+        if self.folder is None:
+            return
+        place = {"encoding": one.space, "slice": one.number, "repetition": one.repetition}
+        if self._noise is None and one.kspace.trajectory is None:
+            levels = noise_level(one.kspace)
+            self._noise = float(levels[levels > 0].median()) if (levels > 0).any() else 0.0
+        if made.reason and not self._failures:
+            failed = {"method": self._guarded.first.name, "reason": made.reason, "instead": made.by.name}
+            self._failures.append(place | failed)
+        self._slices.append(
+            place
+            | {
+                "method": made.by.name,
+                "coils": one.kspace.n_coils,
+                "acceleration": one.kspace.acceleration,
+                "support": made.support,
+                "residual": None if made.residual is None else made.residual.flatten().tolist(),
+                "calibration_seconds": made.calibration_seconds,
+                "reconstruction_seconds": made.reconstruction_seconds,
+            }
+        )
+
+    def _document(self, ended: str) -> dict[str, Any]:
+        first, fallback = self._guarded.first, self._guarded.fallback
+        card = first.card
+        return {
+            "measurement": self._measurement,
+            "began": self._began.isoformat(timespec="milliseconds"),
+            "ended": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "outcome": ended,
+            "method": repr(first.method),
+            "fallback": repr(fallback.method) if fallback else None,
+            "deadline_seconds": self._guarded.limit,
+            "device": str(first.device),
+            "versions": versions(),
+            "field_tesla": self._guarded.field_tesla,
+            "model": None if card is None else {"name": card.name, "sha256": card.sha256},
+            "weights": None if card is None else {"read_seconds": first.reading},
+            "noise_level": self._noise,
+            "first_image_seconds": self._first,
+            "slices": self._slices,
+            "failures": self._failures,
+        }
+
+    def _write(self, folder: Path, ended: str) -> None:
+        text = json.dumps(self._document(ended), indent=1)
+        # Measurement IDs come from anyone's header.
+        name = re.sub(r"[^A-Za-z0-9_-]+", "_", self._measurement)[:64] or "scan"
+        handle, part = tempfile.mkstemp(dir=folder, prefix=f"{name}_{self._began:%Y%m%dT%H%M%S}_", suffix=".part")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(part, Path(part).with_suffix(".json"))
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
