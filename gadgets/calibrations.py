@@ -64,7 +64,7 @@ class Calibrations:
             yield loc, made
 
     def _calibration(self, own: KSpace | None, whole: KSpace, loc: int, key: tuple[int, int]) -> Tensor | None:
-        known = (*key, whole.n_coils, whole.matrix)
+        known = (*key, whole.n_coils, whole.image_matrix)
         if known not in self._known:
             part = first_of_slice(own if own is not None and own.mask[loc].any() else whole, loc)
             found = self.method.calibrate(part.to(self.device))

@@ -112,7 +112,7 @@ class _Noise:
         """The images of one encoding space in units of SNR, and the maps that go with them."""
         require_grid(self.header, space, "gfactor")
         whole = kspace(bit.data)
-        snr = torch.zeros((*whole.other, 1, *whole.matrix), dtype=torch.complex64)
+        snr = torch.zeros((*whole.other, 1, *whole.image_matrix), dtype=torch.complex64)
         other = torch.zeros_like(snr)
         for loc, (image, noise, shown) in self.calibrations.slices(bit, space, self._slice):
             snr[loc] = torch.where(noise > 0, image / torch.where(noise > 0, noise, 1), 0).cpu()[0]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd
 
 import torch
 from torch import Tensor
 
+from gadgets.mri.calibration.sampling import require_neighbours
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.fourier import FourierOp
@@ -88,7 +88,7 @@ class _Solution:
 def _solve(kspace: KSpace, iterations: int, regularisation: float, reduction: float, smoothness: float) -> _Solution:
     kspace.require_cartesian("nlinv")
     kspace.require_finite()
-    _require_neighbours(kspace)
+    require_neighbours(kspace, "nlinv")
     data, mask, matrix = kspace.data, kspace.mask, kspace.matrix
     # Along axes on which the mask is constant, sampling commutes with the transform, which is then done once.
     constant = [axis for axis in (-3, -2, -1) if bool((mask == mask.narrow(axis, 0, 1)).all())]
@@ -115,21 +115,6 @@ def _solve(kspace: KSpace, iterations: int, regularisation: float, reduction: fl
     )
     image, coefficients = joint.unpack(found.x)
     return _Solution(image=image, coefficients=coefficients, maps=maps, size=size)
-
-
-def _require_neighbours(kspace: KSpace) -> None:
-    """Refuse what is sampled at every so many points of an axis alone: nothing tells its image from the aliases."""
-    for axis, name in ((-3, "k2"), (-2, "k1"), (-1, "k0")):
-        where = kspace.mask.movedim(axis, -1)
-        volumes = where.reshape(-1, *where.shape[-4:]).flatten(1, -2).any(dim=1)
-        for points in volumes:
-            indices = points.nonzero().flatten()
-            step = gcd(*indices.diff().tolist())
-            if step > 1:
-                raise ValueError(
-                    f"along {name}, only one point of every {step} was sampled, which does not tell an image from "
-                    "its aliases: nlinv needs a few neighbouring lines, or irregular sampling"
-                )
 
 
 def _normalised(maps: Tensor) -> tuple[Tensor, Tensor]:

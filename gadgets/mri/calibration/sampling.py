@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 import torch
@@ -128,3 +128,20 @@ def _extents(lines: NDArray[np.bool_]) -> tuple[slice, slice]:
 def _moved(part: tuple[slice, slice], within: tuple[slice, slice]) -> tuple[slice, slice]:
     a, b = (slice(w.start + p.start, w.start + p.stop) for p, w in zip(part, within, strict=True))
     return a, b
+
+
+def require_neighbours(kspace: KSpace, method: str) -> None:
+    """Raise ValueError where only every so many points of an axis were sampled: nothing tells its image from aliases.
+
+    Methods that find out about the coils from samples next to each other have none there; `method` is named.
+    """
+    for axis, name in ((-3, "k2"), (-2, "k1"), (-1, "k0")):
+        where = kspace.mask.movedim(axis, -1)
+        volumes = where.reshape(-1, *where.shape[-4:]).flatten(1, -2).any(dim=1)
+        for points in volumes:
+            step = gcd(*points.nonzero().flatten().diff().tolist())
+            if step > 1:
+                raise ValueError(
+                    f"along {name}, only one point of every {step} was sampled, which does not tell an image from "
+                    f"its aliases: {method} needs a few neighbouring lines, or irregular sampling"
+                )

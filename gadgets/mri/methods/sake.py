@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gadgets.mri.calibration.sampling import require_neighbours
 from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
@@ -41,11 +42,12 @@ class Sake:
     def __call__(self, kspace: KSpace, calibration: Tensor | None = None) -> Tensor:
         """The image.
 
-        Raises ValueError for a trajectory, for samples that are not finite, and for a rank that the matrix of patches
-        cannot have.
+        Raises ValueError for a trajectory, for samples that are not finite, for every so many lines alone, and for a rank
+        that the matrix of patches cannot have.
         """
         kspace.require_cartesian("sake")
         kspace.require_finite()
+        require_neighbours(kspace, "sake")
         flat = kspace.data.reshape(-1, *kspace.data.shape[-4:])
         masks = kspace.mask.expand(*kspace.other, 1, *kspace.matrix).reshape(-1, 1, *kspace.matrix)
         full = torch.stack([self._completed(one, mask) for one, mask in zip(flat, masks, strict=True)])

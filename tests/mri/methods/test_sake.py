@@ -81,3 +81,10 @@ def test_a_brain_without_calibration_lines(data_dir):
     expected, result = (method(one).abs().numpy() for one in (KSpace.from_data(data), kspace))
     zeros = Sake(iterations=0)(kspace).abs().numpy()
     assert nrmse(result, expected, scaled=True) < 0.2 * nrmse(zeros, expected, scaled=True)
+
+
+def test_every_third_line_alone_is_refused():
+    data = torch.zeros(4, 1, 24, 24, dtype=torch.complex64)
+    data[:, :, ::3] = 1
+    with pytest.raises(ValueError, match="along k1, only one point of every 3 was sampled.*sake needs"):
+        Sake()(KSpace.from_data(data))
