@@ -19,7 +19,6 @@ from gadgets.mri.networks.input_convex import InputConvex
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.descent import descent
 
-
 # Of the last step in training: below the inverse of the curvature of the data term, which is 1 at most.
 _STEP = 0.5
 
