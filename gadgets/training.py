@@ -21,8 +21,10 @@ from gadgets.mri.training.recipe import Data
 _TOLERANCE = 0.05
 
 
-def train(path: Path, folder: Path, *, resume: bool = False) -> ModelCard:
-    """Train what the recipe at `path` says, into `folder`; the card of the model. Paths are relative to the recipe.
+def train(path: Path, folder: Path, *, data: Path | None = None, resume: bool = False) -> ModelCard:
+    """Train what the recipe at `path` says, into `folder`; the card of the model.
+
+    Paths in a recipe are relative to `data`, or to the recipe itself.
 
     Raises ValueError for a recipe that is wrong and FileExistsError where `folder` holds a training already.
     """
@@ -32,7 +34,7 @@ def train(path: Path, folder: Path, *, resume: bool = False) -> ModelCard:
     network_of = learned(recipe.method)
     if not resume and (folder / "last.ckpt").exists():
         raise FileExistsError(f"{folder} holds a training already; resume it, or give another folder")
-    train_images, validation = _images(recipe.data, path.parent, recipe.seed)
+    train_images, validation = _images(recipe.data, data or path.parent, recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
     pytorch_lightning.seed_everything(recipe.seed, verbose=False)
     run = importlib.import_module("gadgets.mri.training.run")
@@ -78,4 +80,7 @@ def _images(data: Data, folder: Path, seed: int) -> tuple[Images, Images]:
     """Images to train and to validate with."""
     if data.generated:
         return Generated(data.generated, seed), Generated(max(1, data.generated // 10), seed + 1)
-    return tuple(Files([folder / path for path in paths], data.axes) for paths in (data.train, data.validation))  # type: ignore[return-value]
+    return (
+        Files([folder / path for path in data.train], data.axes),
+        Files([folder / path for path in data.validation]),
+    )

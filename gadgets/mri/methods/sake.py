@@ -42,8 +42,8 @@ class Sake:
     def __call__(self, kspace: KSpace, calibration: Tensor | None = None) -> Tensor:
         """The image.
 
-        Raises ValueError for a trajectory, for samples that are not finite, for every so many lines alone, and for a rank
-        that the matrix of patches cannot have.
+        Raises ValueError for a trajectory, for samples that are not finite, for every so many lines alone, and for a
+        rank that the matrix of patches cannot have.
         """
         kspace.require_cartesian("sake")
         kspace.require_finite()

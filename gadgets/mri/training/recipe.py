@@ -17,7 +17,7 @@ from gadgets.mri.training.simulation import Simulation
 class Data:
     """Where images come from. train, validation: files, folders or patterns of either (no file may stand in both).
 
-    axes: those across which volumes are sliced. generated: how many images of random anatomy instead of files.
+    axes: those across which volumes for training are sliced; others are across the first. generated: how many images of random anatomy instead of files.
     """
 
     train: tuple[str, ...] = ()
