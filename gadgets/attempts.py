@@ -49,8 +49,9 @@ class Made:
     """An image (1, S, N, 1, z, y, x) of a slice, on the processor, and how it was made.
 
     by: the attempt that made it; reason: why not the method that was asked for, where it did not. residual: of the
-    image ||P F S x - y|| / ||y|| (1, S, N), where it was looked at; support: share of the points at which maps are not
-    0; seconds that calibration took, None where it was there before, and reconstruction.
+    image ||P F S x - y|| / ||y|| (1, S, N); support: share of the points at which maps are not 0; both where somebody
+    wants to know, and there are maps. Seconds that calibration took, None where it was there before, and
+    reconstruction.
     """
 
     image: Tensor
@@ -96,8 +97,8 @@ class Attempt:
             log.info("model %s %s", self.card.name, f"read in {self.reading:.2f} s" if self.reading else "in memory")
         self.card.require(_acquired(kspace), field_tesla=field_tesla)
 
-    def __call__(self, one: Slice, *, residual: bool) -> Made:
-        """The image of a slice; `residual`: look how far it is from the data.
+    def __call__(self, one: Slice, *, looked_at: bool) -> Made:
+        """The image of a slice; `looked_at`: with what there is to say of it and of the maps.
 
         Raises ValueError where there is nothing to calibrate from, for an image that is not finite, and what the
         method raises.
@@ -112,14 +113,15 @@ class Attempt:
         wrong = int((~torch.isfinite(image)).sum())
         if wrong:
             raise ValueError(f"its image has {wrong} points of {image.numel()} that are NaN or infinite")
-        apart = None if found is None or not residual else _residual(part, found, plain)
+        seconds = time.monotonic() - between
+        maps = found if looked_at else None
         return Made(
             image=image.cpu(),
             by=self,
-            residual=apart,
-            support=None if found is None else _share(found, part.n_coils),
+            residual=None if maps is None else _residual(part, maps, plain),
+            support=None if maps is None else _share(maps, part.n_coils),
             calibration_seconds=between - started if fresh else None,
-            reconstruction_seconds=time.monotonic() - between,
+            reconstruction_seconds=seconds,
         )
 
     def _image(self, part: KSpace, calibration: Tensor | None, receivers: Tensor | None) -> tuple[Tensor, Tensor | int]:
@@ -159,17 +161,17 @@ class Guarded:
         self.limit, self.field_tesla = limit, field_tesla
         self.reason = ""
 
-    def __call__(self, one: Slice, *, residual: bool = False) -> Made:
-        """The image of a slice; `residual`: look how far it is from the data, which learned methods always do.
+    def __call__(self, one: Slice, *, looked_at: bool = False) -> Made:
+        """The image of a slice; `looked_at`: with its residual and the support, which learned methods always have.
 
         Raises ValueError, or RuntimeError, naming the method, the slice and the cause.
         """
-        residual = residual or self.first.learned
+        looked_at = looked_at or self.first.learned
         if not self.reason:
             try:
                 self.first.prepare(one.kspace, self.field_tesla)
                 with deadline(self.limit):
-                    return self.first(one, residual=residual)
+                    return self.first(one, looked_at=looked_at)
             except Exception as error:
                 if self.fallback is None:
                     raise _named(error, f"{self.first.name} at {one}") from error
@@ -181,7 +183,7 @@ class Guarded:
         assert self.fallback is not None
         try:
             self.fallback.prepare(one.kspace, self.field_tesla)
-            made = self.fallback(one, residual=residual)
+            made = self.fallback(one, looked_at=looked_at)
         except Exception as error:
             where = f"{self.fallback.name} at {one}, in place of {self.first.name} ({self.reason})"
             raise _named(error, where) from error

@@ -7,7 +7,8 @@ estimated from the first slice (1 after noise adjustment). first_image_seconds: 
 until its images were sent.
 
 slices: for each slice, in order, what is said of it in `gadgets.attempts.Made`, with its coils and acceleration, and
-the residual of each of its N and S. failures: where, which method, why, and which one served instead, or none.
+the residual of each of its N and S. failures: where, which method, why, and which one served instead; what nothing
+could serve for is the outcome.
 """
 
 from __future__ import annotations

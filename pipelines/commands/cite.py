@@ -29,8 +29,10 @@ def main(arguments: argparse.Namespace) -> int:
         # A method by any name is one of reconstruction; where there is a choice of a few, it is the gadget's own.
         if method and getattr(property_, "annotation", None) is str:
             settings = {name: value for name, value in node.properties.items() if name not in declared}
-            made = importlib.import_module("gadgets.mri.methods").create(method, settings)
-            sources.append((f"{node.label}, method {method}", type(made)))
+            methods = importlib.import_module("gadgets.mri.methods")
+            sources.append((f"{node.label}, method {method}", type(methods.create(method, settings))))
+            if fallback := node.properties.get("fallback"):
+                sources.append((f"{node.label}, fallback {fallback}", methods.find(fallback)))
         for label, source in sources:
             for paper in papers(inspect.getdoc(source) or ""):
                 print(f"{label}: {paper}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -29,6 +30,8 @@ EXIT_SECONDS = 10.0
 CONNECT_TRIES = 5
 SETTLE_SECONDS = 1.0
 KEPT_LINES = 30
+# As the gadgetron package writes what its gadget logs.
+_WARNING = re.compile(r" WARNING \[ext\. \d+ \S+\] (.*)")
 LEFT = "it closed before the end of its input"
 
 
@@ -91,7 +94,11 @@ class _Lines(threading.Thread):
         with self._stream:
             for line in self._stream:
                 self.last.append(line.rstrip())
-                log.info("%s", line.rstrip())
+                if warning := _WARNING.search(line):
+                    # Those of a gadget in this process go to the client too.
+                    logging.getLogger("gadgets.external").warning("%s", warning[1])
+                else:
+                    log.info("%s", line.rstrip())
 
 
 def _accept(listener: socket.socket, process: subprocess.Popen[str], lines: _Lines) -> socket.socket:

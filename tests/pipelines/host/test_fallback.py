@@ -35,10 +35,12 @@ def ask(server, pipelines_folder):
     """Sends a scan through a pipeline of the server's own."""
 
     def send(scan, **properties):
-        (pipelines_folder / "guarded.xml").write_bytes(around(**properties))
+        file.write_bytes(around(**properties))
         return server.ask(*scan.session("guarded"))
 
-    return send
+    file = pipelines_folder / "guarded.xml"
+    yield send
+    file.unlink()
 
 
 def modl(folder, **card):
@@ -116,9 +118,10 @@ def test_another_method_serves_and_says_so(server, ask, cause, scan):
     reply = ask(scan, **properties, fallback="cg_sense")
     expected = ask(scan, method="cg_sense").images
     assert reply.errors == [] and reply.closed
-    # One text, ahead of the images, and the same line in the log.
+    # One text, at once and so ahead of the images, and the same line in the log.
     (warning,) = [text for text in reply.texts if text.startswith("WARNING ")]
-    assert warning == reply.items[0].text
+    (index,) = [index for index, item in enumerate(reply.items) if getattr(item, "text", None) == warning]
+    assert reply.images[0] not in reply.items[:index]
     assert f"{asked} failed at slice 0, repetition 0: " in warning and words in warning
     assert warning.endswith("; cg_sense reconstructs from here on")
     assert warning.removeprefix("WARNING ") in server.log

@@ -57,6 +57,12 @@ def test_a_chain_of_processes(isolating):
     isolating.wait_for_log("a gadget prints")
 
 
+def test_warnings_of_gadgets_reach_the_client(isolating):
+    reply = ask(isolating, node("warns"))
+    assert reply.texts == ["WARNING a gadget warns"]
+    assert reply.errors == [] and reply.closed
+
+
 def test_one_process_fails_and_the_others_end(isolating):
     (worker,) = isolating.workers
     scan = small_scan()
