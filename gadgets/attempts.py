@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -46,7 +46,7 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """An image (1, S, N, 1, z, y, x) of a slice, on the processor, and how it was made.
+    """How the image of a slice was made.
 
     by: the attempt that made it; reason: why not the method that was asked for, where it did not. residual: of the
     image ||P F S x - y|| / ||y|| (1, S, N); support: share of the points at which maps are not 0; both where somebody
@@ -54,7 +54,6 @@ class Made:
     reconstruction.
     """
 
-    image: Tensor
     by: Attempt
     reason: str = ""
     residual: Tensor | None = None
@@ -97,8 +96,10 @@ class Attempt:
             log.info("model %s %s", self.card.name, f"read in {self.reading:.2f} s" if self.reading else "in memory")
         self.card.require(_acquired(kspace), field_tesla=field_tesla)
 
-    def __call__(self, one: Slice, *, looked_at: bool) -> Made:
-        """The image of a slice; `looked_at`: with what there is to say of it and of the maps.
+    def __call__(self, one: Slice, *, looked_at: bool) -> tuple[Tensor, Made]:
+        """The image (1, S, N, 1, z, y, x) of a slice, on the processor, and how it was made.
+
+        looked_at: with what there is to say of it and of the maps.
 
         Raises ValueError where there is nothing to calibrate from, for an image that is not finite, and what the
         method raises.
@@ -115,8 +116,7 @@ class Attempt:
             raise ValueError(f"its image has {wrong} points of {image.numel()} that are NaN or infinite")
         seconds = time.monotonic() - between
         maps = found if looked_at else None
-        return Made(
-            image=image.cpu(),
+        return image.cpu(), Made(
             by=self,
             residual=None if maps is None else _residual(part, maps, plain),
             support=None if maps is None else _share(maps, part.n_coils),
@@ -161,8 +161,10 @@ class Guarded:
         self.limit, self.field_tesla = limit, field_tesla
         self.reason = ""
 
-    def __call__(self, one: Slice, *, looked_at: bool = False) -> Made:
-        """The image of a slice; `looked_at`: with its residual and the support, which learned methods always have.
+    def __call__(self, one: Slice, *, looked_at: bool = False) -> tuple[Tensor, Made]:
+        """The image (1, S, N, 1, z, y, x) of a slice, on the processor, and how it was made.
+
+        looked_at: with its residual and the support, which learned methods always have.
 
         Raises ValueError, or RuntimeError, naming the method, the slice and the cause.
         """
@@ -183,11 +185,11 @@ class Guarded:
         assert self.fallback is not None
         try:
             self.fallback.prepare(one.kspace, self.field_tesla)
-            made = self.fallback(one, looked_at=looked_at)
+            image, made = self.fallback(one, looked_at=looked_at)
         except Exception as error:
             where = f"{self.fallback.name} at {one}, in place of {self.first.name} ({self.reason})"
             raise _named(error, where) from error
-        return Made(**vars(made) | {"reason": self.reason})
+        return image, replace(made, reason=self.reason)
 
 
 def warm(name: str, method: Method, device: torch.device) -> Attempt:

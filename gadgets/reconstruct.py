@@ -159,8 +159,7 @@ class _Reconstruction:
         pixels = torch.zeros((*whole.other, 1, *whole.image_matrix), dtype=torch.complex64)
         found: dict[int, Made] = {}
         for loc, one in self._slices(bit, whole, space):
-            found[loc] = self.guarded(one, looked_at=self.record.folder is not None)
-            pixels[loc : loc + 1] = found[loc].image
+            pixels[loc : loc + 1], found[loc] = self.guarded(one, looked_at=self.record.folder is not None)
             self.record.add(one, found[loc])
         return self._array(pixels, bit.data, space, found)
 

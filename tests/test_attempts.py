@@ -93,8 +93,8 @@ def test_whatever_fails_is_replaced_for_the_rest_of_the_scan(failure, words, cap
     """Its images before that stay its own, it is not tried again, and one warning says it."""
     first, second = Scripted(1, failure, 1), Scripted(2, 2)
     both = guarded(first, second)
-    made = [both(a_slice(number)) for number in range(3)]
-    assert [float(one.image.real.max()) for one in made] == [1, 2, 2]
+    images, made = zip(*[both(a_slice(number)) for number in range(3)], strict=True)
+    assert [float(image.real.max()) for image in images] == [1, 2, 2]
     assert [one.by.name for one in made] == ["first", "second", "second"]
     assert [one.reason for one in made] == ["", *[f"at slice 1, repetition 0: {words}"] * 2]
     assert (first.calls, second.calls) == (2, 2)
