@@ -15,9 +15,11 @@ from gadgets.mri.training.simulation import Simulation
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """Where images come from. train, validation: files, folders or patterns of either (no file may stand in both).
+    """Where images come from.
 
-    axes: those across which volumes for training are sliced; others are across the first. generated: how many images of random anatomy instead of files.
+    train, validation: files, folders or patterns of either; no file may stand in both. axes: those across which volumes
+    for training are sliced; those for validation are across the first. generated: how many images of random anatomy
+    there are instead of files.
     """
 
     train: tuple[str, ...] = ()
