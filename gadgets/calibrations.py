@@ -11,18 +11,10 @@ from torch import Tensor
 
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods import Method
+from gadgets.recon_buffers import holds_maps, slices
 from gadgets.stream.dtypes import ACQUISITION_HEADER
 from gadgets.stream.headers import header_array
-from gadgets.tensors import (
-    first_of_slice,
-    holds_maps,
-    kspace,
-    of_slice,
-    reference,
-    require_calibration,
-    slices,
-    tensor,
-)
+from gadgets.tensors import first_of_slice, kspace, of_slice, reference, require_calibration, tensor
 
 T = TypeVar("T")
 

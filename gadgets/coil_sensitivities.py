@@ -24,19 +24,17 @@ from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.kspace import KSpace
 from gadgets.properties import gadget
 from gadgets.receivers import receivers_of
+from gadgets.recon_buffers import holds_maps, maps_buffer, slices
 from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
 from gadgets.tensors import (
     References,
     average_of_slice,
     first_of_slice,
-    holds_maps,
     kspace,
-    maps_buffer,
     over_receivers,
     reference,
     require_calibration,
-    slices,
     warm_torch,
 )
 from gadgets.trajectory import image_matrix, require_trajectory
@@ -152,7 +150,7 @@ def _with_maps(bit: ReconBit, space: int, known: Known, settings: _Settings, mat
     csm = torch.cat([blank if csm is None else csm for csm in found])
     if matrix is not None:
         csm = over_receivers(csm, matrix, settings.sets)
-    return ReconBit(bit.data, maps_buffer(csm, bit.data))
+    return ReconBit(bit.data, maps_buffer(csm.cpu().numpy(), bit.data))
 
 
 def _maps(

@@ -23,17 +23,10 @@ from gadgets.outputs.images import Counter, image_array
 from gadgets.outputs.meta import new_meta, put
 from gadgets.outputs.sampling import SKIP, record_sampling
 from gadgets.properties import gadget
+from gadgets.recon_buffers import holds_maps, slices
 from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
-from gadgets.tensors import (
-    first_of_slice,
-    holds_maps,
-    kspace,
-    reference,
-    require_calibration,
-    slices,
-    warm_torch,
-)
+from gadgets.tensors import first_of_slice, kspace, reference, require_calibration, warm_torch
 
 log = logging.getLogger(__name__)
 

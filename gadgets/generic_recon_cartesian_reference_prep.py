@@ -10,10 +10,10 @@ from gadgetron.types.recon_data import ReconBit, ReconBuffer, ReconData
 
 from gadgets.outputs.image_headers import acquired_lines
 from gadgets.properties import gadget
+from gadgets.recon_buffers import holds_maps
 from gadgets.stream.connection import Connection
 from gadgets.stream.dtypes import ACQUISITION_HEADER
 from gadgets.stream.headers import header_array
-from gadgets.tensors import holds_maps
 
 # Calibration modes in which the reference has a grid of its own, whose middle counts as the centre of k-space.
 _OWN_GRID = ("embedded", "separate", "external", "other")

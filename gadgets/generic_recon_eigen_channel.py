@@ -12,10 +12,10 @@ from gadgetron.types.recon_data import ReconBit, ReconBuffer, ReconData
 from gadgets.mri.calibration.compression import eigen_channels
 from gadgets.mri.channels import mix
 from gadgets.properties import gadget
+from gadgets.recon_buffers import holds_maps, slices
 from gadgets.stream.connection import Connection
 from gadgets.stream.dtypes import ACQUISITION_HEADER
 from gadgets.stream.headers import header_array
-from gadgets.tensors import holds_maps, slices
 
 log = logging.getLogger(__name__)
 

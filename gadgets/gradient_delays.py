@@ -11,9 +11,10 @@ from torch import Tensor
 
 from gadgets.mri.calibration.ring import ring, shifted
 from gadgets.properties import gadget
+from gadgets.recon_buffers import slices
 from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
-from gadgets.tensors import first_of_slice, kspace, slices, warm_torch
+from gadgets.tensors import first_of_slice, kspace, warm_torch
 from gadgets.trajectory import factors, places_of, require_trajectory
 
 log = logging.getLogger(__name__)

@@ -28,6 +28,7 @@ from gadgets.packages import versions
 from gadgets.properties import gadget
 from gadgets.quality_record import QualityRecord
 from gadgets.receivers import receivers_of
+from gadgets.recon_buffers import holds_maps, slices
 from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
 from gadgets.stream.dtypes import ACQUISITION_HEADER
@@ -36,11 +37,9 @@ from gadgets.tensors import (
     References,
     encoded_field,
     first_of_slice,
-    holds_maps,
     kspace,
     of_slice,
     reference,
-    slices,
     tensor,
     to_reconstructed,
     warm_torch,

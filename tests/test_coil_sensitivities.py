@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gadgets import tensors
+from gadgets import recon_buffers, tensors
 from gadgets.coil_sensitivities import coil_sensitivities
 from gadgets.mri.phantom.scan import cartesian, coil_maps, truth
 from gadgets.receivers import receivers_message
@@ -31,7 +31,7 @@ def calibration(*slices, **head):
 
 
 def maps(item, bit=0):
-    assert tensors.holds_maps(item.bits[bit].ref)
+    assert recon_buffers.holds_maps(item.bits[bit].ref)
     return tensors.tensor(item.bits[bit].ref.data).numpy()
 
 
