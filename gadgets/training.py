@@ -32,12 +32,12 @@ def train(path: Path, folder: Path, *, data: Path | None = None, resume: bool = 
 
     recipe = recipes.read(path)
     network_of = learned(recipe.method)
-    if not resume and (folder / "last.ckpt").exists():
+    run = importlib.import_module("gadgets.mri.training.run")
+    if not resume and (folder / run.LAST).exists():
         raise FileExistsError(f"{folder} holds a training already; resume it, or give another folder")
     train_images, validation = _images(recipe.data, data or path.parent, recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
     pytorch_lightning.seed_everything(recipe.seed, verbose=False)
-    run = importlib.import_module("gadgets.mri.training.run")
     made: ModelCard = run.train(recipe, network_of(**recipe.network), train_images, validation, folder, resume=resume)
     return made
 

@@ -27,6 +27,9 @@ from gadgets.mri.training.supervised import Supervised
 
 log = logging.getLogger(__name__)
 
+#: Where in the folder of a training its last epoch is kept.
+LAST = Path("checkpoint", "last.ckpt")
+
 # Added to a recipe's seed for validation, whose scans are the same after each epoch.
 _VALIDATION = 1 << 20
 
@@ -78,26 +81,33 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
-    until: int | None = None,
 ) -> ModelCard:
     """Train `network` as the recipe says, and write NAME.safetensors and NAME.yaml into `folder`; the card.
 
     Lightning keeps a checkpoint of the last epoch and its log (CSV) in `folder`; with `resume`, training goes on from
-    there, and ends as it would have without the interruption. `until`: the epoch to stop after, of those of the recipe.
-    All devices that Lightning finds are used.
+    there, and ends as it would have without the interruption. All devices that Lightning finds are used.
 
     Raises FileNotFoundError to resume where there is no checkpoint.
     """
-    last = folder / "last.ckpt"
+    last = folder / LAST
     if resume and not last.is_file():
         raise FileNotFoundError(f"there is no checkpoint {last} to resume from")
     schedule = recipe.schedule
     kind = Adversarial if hasattr(network, "psi") else Supervised
     module = kind(network, losses=recipe.losses, rate=schedule.rate, steps=schedule.epochs * schedule.batches)
     trainer = lightning.Trainer(
-        max_epochs=schedule.epochs if until is None else until,
+        max_epochs=schedule.epochs,
         default_root_dir=folder,
-        callbacks=[ModelCheckpoint(folder, save_last=True, save_top_k=0)],
+        # Whenever an epoch ends, in the place of the one before.
+        callbacks=[
+            ModelCheckpoint(
+                folder / LAST.parent,
+                LAST.stem,
+                save_top_k=1,
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            )
+        ],
         logger=CSVLogger(folder, name="log"),
         # Where optimizers take turns, gradients are kept in bounds by their own condition.
         gradient_clip_val=1.0 if module.automatic_optimization else None,

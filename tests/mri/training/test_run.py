@@ -29,17 +29,34 @@ RECIPE = Recipe(
 )
 
 
-def run(recipe, folder, *, epochs=None, resume=False):
-    """Train, in one go or up to an epoch."""
+class Ending(Generated):
+    """Images that end all of a sudden, as those of a computer that is switched off."""
+
+    def __init__(self, *arguments, left, **named):
+        super().__init__(*arguments, **named)
+        self.left = left
+
+    def __getitem__(self, index):
+        self.left -= 1
+        if self.left < 0:
+            raise ConnectionResetError("the end")
+        return super().__getitem__(index)
+
+
+def run(recipe, folder, *, images=1000, resume=False):
+    """Train; as many images can be read."""
     torch.manual_seed(0)
     network = ModlNetwork(**recipe.network)
-    train(recipe, network, Generated(12, 0, size=32), Generated(3, 1, size=32), folder, resume=resume, until=epochs)
+    train(recipe, network, Ending(12, 0, size=32, left=images), Generated(3, 1, size=32), folder, resume=resume)
     return network.state_dict()
 
 
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning")
 def test_resumed_training_equals_uninterrupted_training(tmp_path):
     whole = run(RECIPE, tmp_path / "whole")
-    run(RECIPE, tmp_path / "parts", epochs=1)
+    # In the middle of the second epoch, of 3 batches of 2 images each.
+    with pytest.raises(ConnectionResetError):
+        run(RECIPE, tmp_path / "parts", images=8)
     resumed = run(RECIPE, tmp_path / "parts", resume=True)
     for name, value in whole.items():
         assert value.equal(resumed[name]), name
