@@ -9,8 +9,13 @@ from torch.nn.functional import conv2d, softplus
 from gadgets.mri.networks.planes import to_planes
 
 
+# Of the rectifiers: they bend over 1 / 30 of the intensity of an image, which is the size of what tells images apart.
+# Over a range in which they are straight, psi is a mean of x, the same for all images.
+_SHARPNESS = 30.0
+
+
 class InputConvex(nn.Module):
-    """psi(x) = mean z_L + strong mean |x|^2 / 2, z_(l+1) = r(W_l z_l + V_l x + b_l), W_l >= 0, r = softplus.
+    """psi(x) = mean z_L + strong mean |x|^2 / 2, z_(l+1) = r(W_l z_l + V_l x + b_l), W_l >= 0, r a sharp softplus.
 
     complex images (*other, 1, z, y, x) to real numbers (*other, 1, 1, 1, 1), one for each volume. A sum with weights
     W >= 0 of convex functions is convex, and so is a convex function that does not decrease of a convex one; V and b
@@ -39,9 +44,9 @@ class InputConvex(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """psi(x)."""
         planes = to_planes(x)
-        z = softplus(self.skips[0](planes))
+        z = softplus(self.skips[0](planes), beta=_SHARPNESS)
         for skip, weight in zip(self.skips[1:], self.weights[:-1], strict=True):
-            z = softplus(conv2d(z, softplus(weight), padding=weight.shape[-1] // 2) + skip(planes))
+            z = softplus(conv2d(z, softplus(weight), padding=weight.shape[-1] // 2) + skip(planes), beta=_SHARPNESS)
         z = conv2d(z, softplus(self.weights[-1]))
         axes = (-4, -3, -2, -1)
         values = z.reshape(*x.shape[:-4], 1, *x.shape[-3:]).mean(dim=axes, keepdim=True)

@@ -19,11 +19,13 @@ _PENALTY = 10.0
 
 
 class Adversarial(Supervised):
-    """Trains `network.psi` to be high on reconstructions and low on true images, and `network.weight` by their error.
+    """Trains `network.psi` to be low on true images and high on least squares, and `network.weight` by its error.
 
-    Each batch is reconstructed once. Then psi goes a step up the difference of its means, its slope kept below 1, and
-    the weight a step down the square error of the reconstructions. Both see images in units of the intensity of the
-    zero-filled ones, as the method does. Settings are those of `Supervised`; `losses` is what the weight is trained by.
+    Each batch is reconstructed with psi and without it. Then psi goes a step up the difference of its means between
+    what came without it and the truth, its slope kept below 1, and the weight a step down the square error of what came
+    with it. (A convex psi cannot be high on the smooth images that it makes itself: they are means of sharp ones.)
+    Both see images in units of the intensity of the zero-filled ones, as the method does. Settings are those of
+    `Supervised`; `losses` stands in the card only.
     """
 
     def __init__(self, network: nn.Module, *, losses: Mapping[str, float], rate: float, steps: int) -> None:
@@ -37,6 +39,8 @@ class Adversarial(Supervised):
         optimizers: Any = self.optimizers()
         of_critic, of_weight = optimizers
         made = self(example)
+        with torch.no_grad():
+            least = self.network(example.kspace, example.csm, factor=0.0)
         operator = encoding(example.kspace, example.csm)
         unit = intensity(operator.H(example.kspace.data))
         of_weight.zero_grad()
@@ -44,7 +48,7 @@ class Adversarial(Supervised):
         self.manual_backward(error)
         of_weight.step()
         of_critic.zero_grad()
-        fake, real = made.detach() / unit, example.image / unit
+        fake, real = least / unit, example.image / unit
         mix = torch.rand(unit.shape, device=unit.device, dtype=unit.dtype)
         psi = self.psi
         difference = critic(psi(fake), psi(real))

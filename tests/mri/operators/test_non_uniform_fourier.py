@@ -89,7 +89,8 @@ def test_the_bound_of_the_convolution_holds_and_is_near():
 def test_gradients_of_gradients():
     operator = NonUniformFourierOp(anywhere(3, 1, 3, 4, matrix=(1, 4, 5)), (1, 4, 5))
     x = torch.randn(1, 1, 4, 5, dtype=torch.complex128, requires_grad=True)
-    assert torch.autograd.gradgradcheck(lambda z: operator(z).abs().square().sum(), x)
+    # Threads add to the grid in any order: to rounding, no two transforms are the same.
+    assert torch.autograd.gradgradcheck(lambda z: operator(z).abs().square().sum(), x, nondet_tol=1e-10)
 
 
 @pytest.mark.parametrize(
