@@ -132,8 +132,8 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        """How many scans wait for a worker."""
-        return len(self._waiting)
+        """How many scans wait for a worker; those that are about to take a free one do not."""
+        return max(0, len(self._waiting) - len(self._idle))
 
     def queue(self) -> Ticket:
         """A place in the order of service; `acquire` or `leave` must follow."""
