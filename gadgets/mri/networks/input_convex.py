@@ -8,7 +8,6 @@ from torch.nn.functional import conv2d, softplus
 
 from gadgets.mri.networks.planes import to_planes
 
-
 # Of the rectifiers: they bend over 1 / 30 of the intensity of an image, which is the size of what tells images apart.
 # Over a range in which they are straight, psi is a mean of x, the same for all images.
 _SHARPNESS = 30.0
