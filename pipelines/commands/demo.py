@@ -38,7 +38,15 @@ def main(arguments: argparse.Namespace) -> int:
     if status:
         return status
 
-    settings = {"log": "WARNING", "idle_seconds": 60.0, "allow": [], "isolate": False, "openrecon": "", "limits": {}}
+    settings = {
+        "log": "WARNING",
+        "idle_seconds": 60.0,
+        "allow": [],
+        "isolate": False,
+        "openrecon": "",
+        "limits": {},
+        "preload": [],
+    }
     server = Server("127.0.0.1", 0, workers=1, max_waiting=1, idle_seconds=60.0, settings=settings)
     print(f"2. serve at {server.address[0]}:{server.address[1]}")
     serving = threading.Thread(target=server.serve)
