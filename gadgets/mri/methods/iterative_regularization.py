@@ -26,7 +26,7 @@ _STEP = 0.5
 class IterativeRegularizationNetwork(nn.Module):
     """What `IterativeRegularization` trains: psi, a network that is convex in its input, and its weight w.
 
-    psi tells reconstructions from real images: it is a critic in training, and the penalty of the reconstruction.
+    psi tells least squares from real images: it is a critic in training, and the penalty of the reconstruction.
     Images are first divided by their intensity, so that psi sees the same brightness always.
     """
 
@@ -74,8 +74,8 @@ class IterativeRegularization:
     """min_x ||P F S x - y||^2 / 2 + factor w psi(x), psi an input-convex network that was trained as a critic.
 
     image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), plane by plane; 0 outside the support
-    of the maps. psi is low on real images and high on what the unrolled minimisation made of undersampled scans, with
-    slopes of at most 1: about the distance to real images. As it is convex, and strongly so, the minimum is one, and
+    of the maps. psi is low on real images and high on what least squares make of undersampled scans, with slopes of
+    at most 1: about the distance to real images. As it is convex, and strongly so, the minimum is one, and
     accelerated descent comes to it from anywhere; it moves little when the data do, and to a solution without noise as
     noise and `factor` go to 0. psi and w are those of `model`: the name of a model card, or its path.
     Cui et al., arXiv:2211.13452. doi:10.48550/arXiv.2211.13452

@@ -48,16 +48,3 @@ def slope(functional: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Te
         value = functional(at)
         (gradient,) = torch.autograd.grad(value.sum(), at, create_graph=graph)
     return (value, gradient) if graph else (value.detach(), gradient)
-
-
-def slope_by_differences(
-    functional: Callable[[Tensor], Tensor], x: Tensor, directions: Tensor, distance: float = 1e-2
-) -> Tensor:
-    """grad R(x) without any derivative: the mean over d of (R(x + distance d) - R(x - distance d)) d / (2 distance).
-
-    directions: (direction, *shape of x), of unit variance in real and imaginary part; over many of them it is the
-    gradient of a smoothed R.
-    Nesterov and Spokoiny, Found Comput Math 2017;17:527. doi:10.1007/s10208-015-9296-2
-    """
-    rise = torch.stack([functional(x + distance * d) - functional(x - distance * d) for d in directions])
-    return (rise / (2 * distance) * directions).mean(dim=0)
