@@ -24,7 +24,8 @@ class ModlNetwork(nn.Module):
     """What `Modl` trains: `iterations` of z = N(x), x = argmin ||A x - y||^2 + w ||x - z||^2, from x = A^H y.
 
     N is a residual network or, with `levels`, a U-Net. `shared`: one network and one weight w in all iterations, as
-    published; else each has its own. w = softplus of what is learned.
+    published; else each has its own. w = softplus of what is learned. `checkpointed`: an iteration of training is
+    computed anew for its gradient, which takes a third more time and keeps no more than one iteration in memory.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ModlNetwork(nn.Module):
         levels: int = 0,
         shared: bool = True,
         cg_iterations: int = 6,
+        checkpointed: bool = True,
     ) -> None:
         super().__init__()
         if iterations < 1 or cg_iterations < 1:
@@ -46,7 +48,7 @@ class ModlNetwork(nn.Module):
         )
         # softplus(-3) = 0.05: as much trust in the data as the paper begins with.
         self.weights = nn.Parameter(torch.full((made,), -3.0))
-        self.iterations, self.cg_iterations = iterations, cg_iterations
+        self.iterations, self.cg_iterations, self.checkpointed = iterations, cg_iterations, checkpointed
 
     def forward(self, kspace: KSpace, csm: Tensor) -> Tensor:
         """The image (*other, 1, z, y, x)."""
@@ -59,7 +61,7 @@ class ModlNetwork(nn.Module):
             [self.networks[index] for index in chosen],
             lambda x, z, k: solve(z, softplus(self.weights[chosen[k]])),
             rhs,
-            checkpointed=self.training,
+            checkpointed=self.checkpointed and self.training,
         )
 
 

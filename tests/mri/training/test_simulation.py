@@ -10,7 +10,7 @@ from gadgets.mri.training.coils import coil_ring
 from gadgets.mri.training.dataset import Generated, Simulated
 from gadgets.mri.training.masks import PATTERNS
 from gadgets.mri.training.phase import smooth_phase
-from gadgets.mri.training.simulation import Simulation, augmented
+from gadgets.mri.training.simulation import Simulation
 
 
 @pytest.fixture
@@ -110,6 +110,13 @@ def test_noise_is_as_strong_as_it_was_asked_for():
     assert abs(deviation / peak / 0.02 - 1) < 0.1
 
 
+def test_the_truth_of_full_sampling_holds_the_samples_as_measured():
+    settings = {"matrix": (32, 32), "coils": (1, 1), "noise": (0.05, 0.05), "estimated": 0}
+    example = Simulated(Generated(2, 0), Simulation(**settings, noiseless=False), batches=1, batch=1, seed=0)[0]
+    predicted = encoding(example.kspace, example.csm)(example.image)
+    torch.testing.assert_close(predicted, example.kspace.data, atol=1e-5, rtol=1e-4)
+
+
 def test_held_out_samples_are_not_seen():
     made = Simulation(matrix=(32, 32), coils=(2, 2), acceleration=(2, 2), centre=(8, 8), estimated=0)
     example = Simulated(Generated(2, 0, size=32), made, batches=1, batch=2, seed=0, held_out=0.4)[0]
@@ -119,20 +126,6 @@ def test_held_out_samples_are_not_seen():
     assert (seen | kept).equal(whole.kspace.mask)
     assert abs(float(kept.sum() / whole.kspace.mask.sum()) - 0.4) < 0.02
     assert seen[..., 15:18, 15:18].equal(whole.kspace.mask[..., 15:18, 15:18])
-
-
-def test_augmented_images_stay_whole(random):
-    image = np.zeros((60, 80))
-    image[15:45, 20:60] = 1
-    for _ in range(10):
-        out = augmented(image, (40, 40), random)
-        assert out.shape == (40, 40) and out.max() == 1 and out.min() == 0
-        # Half of the length along the longer axis, stretched by a fifth and more at most.
-        assert 0.1 < (out > 0.5).mean() < 0.4
-
-
-def test_no_image_stays_no_image(random):
-    assert not augmented(np.zeros((8, 8)), (6, 6), random).any()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""Magnitude images made into others, and seen with the resolution of a scan."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import fft2, fftshift, ifft2, ifftshift
+from scipy.ndimage import affine_transform, gaussian_filter
+
+# Levels of grey, from nothing to the brightest, of which each gets another brightness.
+_LEVELS = 5
+
+
+def augmented(
+    magnitude: NDArray[np.floating], matrix: tuple[int, ...], random: np.random.Generator
+) -> NDArray[np.float32]:
+    """A magnitude image (y, x) turned, mirrored and stretched onto `matrix`, in another contrast, from 0 to 1.
+
+    The whole image fits into the new field of view to within a fifth. One half of the images keeps the order of its
+    tissues, in a random power; in the other, tissues have any brightness, as other sequences give them.
+    """
+    image = np.asarray(magnitude, np.float32)
+    if random.uniform() < 0.5:
+        image = image.T
+    image = image[:: random.choice((-1, 1)), :: random.choice((-1, 1))]
+    zoom = max(size / new for size, new in zip(image.shape, matrix, strict=True)) * random.uniform(0.8, 1.2)
+    angle = random.normal(0, 0.15)
+    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = turn @ np.diag(random.uniform(0.9, 1.1, 2))
+    middle = (np.array(image.shape) - 1) / 2 + random.normal(0, 0.03, 2) * image.shape
+    offset = middle - turn @ ((np.array(matrix) - 1) / 2)
+    # What the coarser grid cannot show is taken away first, or edges would come out as stairs.
+    smooth = gaussian_filter(image, 0.4 * zoom) if zoom > 1 else image
+    out = np.clip(affine_transform(smooth, turn, offset, tuple(matrix), order=1), 0, None)
+    peak = float(out.max())
+    return _contrast(out / peak, random) if peak > 0 else out
+
+
+def band_limited(image: NDArray[np.complexfloating], matrix: tuple[int, int]) -> NDArray[np.complex64]:
+    """An image (y, x) as k-space of `matrix` around the centre shows it: with the ringing at edges that scans have.
+
+    Raises ValueError for a matrix that is larger than the image.
+    """
+    if any(size > own for size, own in zip(matrix, image.shape, strict=True)):
+        raise ValueError(f"matrix is {matrix}, expected at most {image.shape}")
+    spectrum = fftshift(fft2(ifftshift(image)))
+    (y, rows), (x, columns) = ((own // 2 - size // 2, size) for own, size in zip(image.shape, matrix, strict=True))
+    kept = spectrum[y : y + rows, x : x + columns]
+    scale = np.prod(matrix) / np.prod(image.shape)
+    return (scale * fftshift(ifft2(ifftshift(kept)))).astype(np.complex64)
+
+
+def _contrast(image: NDArray[np.floating], random: np.random.Generator) -> NDArray[np.float32]:
+    """An image from 0 to 1 in another contrast; what is 0 stays so, and the brightest point is 1."""
+    if random.uniform() < 0.5:
+        return (image ** random.uniform(0.7, 1.4)).astype(np.float32)
+    levels = np.concatenate([[0.0], random.uniform(0.1, 1, _LEVELS - 1)])
+    other = np.interp(image, np.linspace(0, 1, _LEVELS), levels)
+    return (other / other.max()).astype(np.float32)
