@@ -14,14 +14,19 @@ from gadgets.mri.operators.encoding import encoding
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
+def magnitude(x: Tensor) -> Tensor:
+    """|x|, with a slope of 0 where |x| is too small for a number of full precision, and x / |x| would not be one."""
+    return torch.where(x.abs() < torch.finfo(x.dtype).smallest_normal, 0, x).abs()
+
+
 def l1(image: Tensor, truth: Tensor) -> Tensor:
     """sum |image - truth| / sum |truth|, the mean over the slices of (*other, 1, z, y, x)."""
-    return _mean_ratio((image - truth).abs(), truth.abs())
+    return _mean_ratio(magnitude(image - truth), truth.abs())
 
 
 def mse(image: Tensor, truth: Tensor) -> Tensor:
     """||image - truth||^2 / ||truth||^2, the mean over the slices."""
-    return _mean_ratio((image - truth).abs().square(), truth.abs().square())
+    return _mean_ratio(magnitude(image - truth).square(), truth.abs().square())
 
 
 def ssim(image: Tensor, truth: Tensor) -> Tensor:
@@ -29,7 +34,7 @@ def ssim(image: Tensor, truth: Tensor) -> Tensor:
 
     Wang et al., IEEE Trans Image Process 2004;13:600. doi:10.1109/TIP.2003.819861
     """
-    a, b = (x.abs().movedim(-3, -4).reshape(-1, 1, *x.shape[-2:]) for x in (image, truth))
+    a, b = (magnitude(x).movedim(-3, -4).reshape(-1, 1, *x.shape[-2:]) for x in (image, truth))
     peak = b.amax(dim=(-2, -1), keepdim=True)
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
 
@@ -59,7 +64,7 @@ def held_out(image: Tensor, kspace: KSpace, csm: Tensor) -> Tensor:
     """
     residual, data = encoding(kspace, csm)(image) - kspace.data, kspace.data
     norm = torch.linalg.vector_norm
-    return (norm(residual) / norm(data) + residual.abs().sum() / data.abs().sum()) / 2
+    return (norm(residual) / norm(data) + magnitude(residual).sum() / data.abs().sum()) / 2
 
 
 def critic(values_of_made: Tensor, values_of_real: Tensor) -> Tensor:

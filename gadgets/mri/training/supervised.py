@@ -38,7 +38,7 @@ class Supervised(lightning.LightningModule):
         return image
 
     def training_step(self, example: Example, index: int) -> Tensor:
-        """The loss of a batch."""
+        """The loss of a batch. Raises ValueError where it is not finite, or misses samples that it is to look at."""
         image = self(example)
         total = torch.zeros((), device=image.device)
         for name, weight in self.losses.items():
@@ -49,6 +49,8 @@ class Supervised(lightning.LightningModule):
             else:
                 value = LOSSES[name](image, example.image)
             total = total + weight * value
+        if not torch.isfinite(total):
+            raise ValueError(f"the loss of batch {index} of epoch {self.current_epoch} is {float(total)}")
         self.log("loss", total, prog_bar=True, batch_size=len(image))
         return total
 

@@ -53,3 +53,12 @@ def test_slopes_above_one_cost(images):
 
     assert gradient_penalty(steep(0.9), noisy, truth, mix) == 0
     torch.testing.assert_close(gradient_penalty(steep(3.0), noisy, truth, mix), torch.tensor(4.0))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_is_next_to_nothing_has_a_finite_gradient(name):
+    truth = torch.zeros(1, 1, 1, 12, 12, dtype=torch.complex64)
+    truth[..., 4:8, 4:8] = 1
+    image = (truth + 1e-42 * torch.ones_like(truth)).requires_grad_()
+    LOSSES[name](image, truth).backward()
+    assert torch.isfinite(torch.view_as_real(image.grad)).all()
