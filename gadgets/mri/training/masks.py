@@ -67,6 +67,9 @@ PATTERNS: dict[str, Callable[[tuple[int, int], float, int, np.random.Generator],
     "partial_fourier": partial_fourier,
 }
 
+#: Those that are regular but for their calibration lines.
+REGULAR = ("uniform", "partial_fourier")
+
 
 def _darts(matrix: tuple[int, int], scale: float, random: np.random.Generator) -> Mask:
     """Points of the grid in random order, kept where no point kept before is near."""

@@ -15,7 +15,7 @@ from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.training.augmentation import augmented, band_limited
 from gadgets.mri.training.coils import coil_ring
-from gadgets.mri.training.masks import PATTERNS
+from gadgets.mri.training.masks import PATTERNS, REGULAR
 from gadgets.mri.training.phase import smooth_phase
 
 # The largest ratio of the two axes of a matrix.
@@ -46,8 +46,9 @@ class Simulation:
     noise: deviation of a coil's noise, relative to the brightest point of the image (log-uniform). patterns: names of
     sampling patterns, any of which is as likely. mixing: how much receivers mix, in whitened scans by their noise: 0
     not at all. estimated: the share of scans whose maps are estimated, as for patients; the others have their true
-    maps. noiseless: whether the truth is without noise; else it has the noise of full sampling, as the truth of
-    measured scans, and nothing teaches a network to take away what was measured.
+    maps. separate: the share of regularly sampled scans whose calibration lines serve for nothing but the maps, as
+    many protocols have it. noiseless: whether the truth is without noise; else it has the noise of full sampling, as
+    the truth of measured scans, and nothing teaches a network to take away what was measured.
 
     Raises ValueError for ranges that are empty or below what there can be, and for unknown patterns.
     """
@@ -60,6 +61,7 @@ class Simulation:
     patterns: tuple[str, ...] = ("uniform", "random")
     mixing: float = 0.3
     estimated: float = 0.5
+    separate: float = 0.0
     noiseless: bool = True
 
     def __post_init__(self) -> None:
@@ -79,19 +81,14 @@ class Simulation:
         """
         matrix = self._matrix(random)
         coils = round(np.exp(random.uniform(*np.log(self.coils))))
-        pattern = PATTERNS[self.patterns[random.integers(len(self.patterns))]]
+        pattern = self.patterns[random.integers(len(self.patterns))]
         kspaces: list[KSpace] = []
         maps, images = [], []
         for magnitude in magnitudes:
             fine = 2 * matrix[0], 2 * matrix[1]
             truth = band_limited(augmented(magnitude, fine, random) * smooth_phase(fine, random), matrix)
             csm = self._mixed(coil_ring(coils, matrix, random), random)
-            mask = pattern(
-                matrix,
-                random.uniform(self.acceleration[0], self.acceleration[1]),
-                int(random.integers(self.centre[0], self.centre[1], endpoint=True)),
-                random,
-            )
+            mask, reference = self._masks(matrix, pattern, random)
             full = fft(torch.from_numpy((csm * truth)[:, None]), (-2, -1))
             level = np.exp(random.uniform(*np.log(np.maximum(self.noise, 1e-9))))
             noise = float(level * np.abs(truth).max() / np.sqrt(2)) * random.standard_normal(
@@ -100,7 +97,8 @@ class Simulation:
             sampled = torch.from_numpy(mask)[None, None]
             noisy = full + torch.complex(*torch.from_numpy(noise))
             kspaces.append(KSpace(data=noisy * sampled, mask=sampled))
-            maps.append(self._known(kspaces[-1], torch.from_numpy(csm)[:, None], random))
+            calibration = KSpace.from_data(noisy * torch.from_numpy(reference))
+            maps.append(self._known(calibration, torch.from_numpy(csm)[:, None], random))
             received = ifft(full if self.noiseless else noisy, (-2, -1))
             images.append((maps[-1].conj() * received).sum(dim=0, keepdim=True))
         return Example(
@@ -115,6 +113,19 @@ class Simulation:
         first = 1 / random.uniform(1 / high, 1 / low)
         second = np.clip(first * random.uniform(1 / _ASPECT, _ASPECT), low, high)
         return (round(first), round(second)) if random.uniform() < 0.5 else (round(second), round(first))
+
+    def _masks(
+        self, matrix: tuple[int, int], pattern: str, random: np.random.Generator
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(y, x) of what is reconstructed from, and of what maps are estimated from."""
+        acceleration = random.uniform(self.acceleration[0], self.acceleration[1])
+        centre = int(random.integers(self.centre[0], self.centre[1], endpoint=True))
+        seed = int(random.integers(1 << 32))
+        mask = PATTERNS[pattern](matrix, acceleration, centre, np.random.default_rng(seed))
+        if pattern not in REGULAR or random.uniform() >= self.separate:
+            return mask, mask
+        # The same lines again, but for those of calibration.
+        return PATTERNS[pattern](matrix, acceleration, 0, np.random.default_rng(seed)), mask
 
     def _mixed(self, csm: NDArray[np.complex64], random: np.random.Generator) -> NDArray[np.complex64]:
         """Maps as whitened channels have them: mixed by some matrix near to one, and normalised again."""

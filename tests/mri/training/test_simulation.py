@@ -117,6 +117,13 @@ def test_the_truth_of_full_sampling_holds_the_samples_as_measured():
     torch.testing.assert_close(predicted, example.kspace.data, atol=1e-5, rtol=1e-4)
 
 
+def test_calibration_lines_of_their_own_are_not_reconstructed_from():
+    example = scans(patterns=("uniform",), separate=1.0)[0]
+    for mask in example.kspace.mask[:, 0, 0, :, 0]:
+        lines = torch.nonzero(mask)[:, 0]
+        assert len(set((lines[1:] - lines[:-1]).tolist())) == 1
+
+
 def test_held_out_samples_are_not_seen():
     made = Simulation(matrix=(32, 32), coils=(2, 2), acceleration=(2, 2), centre=(8, 8), estimated=0)
     example = Simulated(Generated(2, 0, size=32), made, batches=1, batch=2, seed=0, held_out=0.4)[0]
