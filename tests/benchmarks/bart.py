@@ -64,8 +64,10 @@ def files(*arrays: NDArray[np.complexfloating]) -> Iterator[list[str]]:
         yield list(map(str, names))
 
 
-def call(*command: str, threads: int = 2) -> str:
-    """One run of the program on files that exist; what it printed."""
+def call(*command: str, threads: int = 2, limit: float | None = None) -> str:
+    """One run of the program on files that exist; what it printed. TimeoutExpired after `limit` seconds."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run(["bart", *command], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        ["bart", *command], capture_output=True, text=True, check=True, env=environment, timeout=limit
+    )
     return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
