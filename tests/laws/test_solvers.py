@@ -20,6 +20,7 @@ from gadgets.mri.solvers.deadline import deadline
 from gadgets.mri.solvers.descent import descent
 from gadgets.mri.solvers.equilibrium import equilibrium
 from gadgets.mri.solvers.fista import fista
+from gadgets.mri.solvers.fit import fit
 from gadgets.mri.solvers.irgnm import irgnm
 from gadgets.mri.solvers.pdhg import pdhg
 from gadgets.mri.solvers.power_iteration import power_iteration
@@ -61,6 +62,18 @@ class Matrix(LinearOperator, NonlinearOperator):
 
     def derivative(self, x):
         return self
+
+
+def by_fit(g, b, ridge):
+    """A module that is the solution itself."""
+    module = torch.nn.Module()
+    module.x = torch.nn.Parameter(torch.zeros_like(b))
+
+    def objective(_):
+        return ((module.x.conj() * (g @ module.x + ridge * module.x)).real / 2 - (b.conj() * module.x).real).sum()
+
+    fit(module, objective, iterations=3000, rate=0.1, every=500)
+    return module.x.detach()
 
 
 def by_irgnm(g, b, ridge):
@@ -116,6 +129,7 @@ SYSTEMS = {
         equilibrium(gradient_descent(g, b, ridge), torch.zeros_like(b), iterations=200).x
     ),
     "fista": by_fista,
+    "fit": by_fit,
     "irgnm": by_irgnm,
     "pdhg": by_pdhg,
     "unrolled": by_unrolling,
@@ -143,7 +157,7 @@ DENOISE = {
 
 def test_every_solver_on_disk_has_an_example():
     folder = Path(next(iter(gadgets.mri.solvers.__path__)))
-    assert {file.stem for file in folder.glob("[!_]*.py")} - {"deadline"} == set(SYSTEMS) | set(EIGENVALUES)
+    assert {file.stem for file in folder.glob("[!_]*.py")} - {"deadline", "progress"} == set(SYSTEMS) | set(EIGENVALUES)
 
 
 def system(dtype):

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from gadgets.mri.calibration.splits import split
 from gadgets.mri.training.anatomy import anatomy
 from gadgets.mri.training.simulation import Example, Simulation
-from gadgets.mri.training.splits import split
 
 
 class Images(Protocol):

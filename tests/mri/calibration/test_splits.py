@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from gadgets.mri.calibration.splits import split, split_zero_shot
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.training.losses import held_out
-from gadgets.mri.training.splits import split, split_zero_shot
+from tests.support.radial_scan import radial_scan, trajectory
 
 
 @pytest.fixture
@@ -48,6 +49,20 @@ def test_zero_shot_keeps_the_samples_to_stop_by_from_all_pairs(scan):
         assert not ((seen.mask | kept.mask) & stop.mask).any()
         assert (seen.mask | kept.mask).equal(training.mask)
     assert not pairs[0][1].mask.equal(pairs[1][1].mask)
+
+
+def test_spokes_keep_their_trajectory_and_the_middle_of_kspace():
+    spokes = trajectory(spokes=21, size=32)
+    kspace = radial_scan(spokes, 32, slices=(0, 8))
+    seen, kept = split(kspace, 0.3, np.random.default_rng(0))
+    for part in (seen, kept):
+        assert part.trajectory is kspace.trajectory and part.grid == kspace.grid
+    assert not (seen.mask & kept.mask).any() and (seen.data + kept.data).equal(kspace.data)
+    radius = spokes.norm(dim=-4, keepdim=True).expand(kept.mask.shape)
+    assert radius[kept.mask].min() > 2
+    # Taken more often near the middle, where the density of draws is larger, than their share.
+    near = (radius > 2.9) & (radius < 8)
+    assert kept.mask[near].float().mean() > kept.mask[radius >= 8].float().mean()
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.5])

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import repeat
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gadgets.mri.kspace import KSpace
@@ -24,7 +30,7 @@ def split(kspace: KSpace, share: float, random: np.random.Generator) -> tuple[KS
     if not 0 < share < 1:
         raise ValueError(f"share is {share}, expected more than 0 and less than 1")
     mask = kspace.mask.expand(*kspace.other, 1, *kspace.matrix)
-    taken = _taken(mask, share, random)
+    taken = _taken(kspace, mask, share, random)
     return _part(kspace, mask & ~taken), _part(kspace, mask & taken)
 
 
@@ -41,26 +47,31 @@ def split_zero_shot(
     return [split(training, loss, random) for _ in range(pairs)], (training, validation)
 
 
-def _taken(mask: Tensor, share: float, random: np.random.Generator) -> Tensor:
+def _taken(kspace: KSpace, mask: Tensor, share: float, random: np.random.Generator) -> Tensor:
     """As many acquired samples of each element of `other`, drawn without replacement."""
-    lengths = mask.shape[-3:]
-    distances = [np.abs(np.arange(length) - length // 2) for length in lengths]
-    density = np.ones(lengths)
-    middle = np.ones(lengths, bool)
-    for axis, (length, distance) in enumerate(zip(lengths, distances, strict=True)):
-        shape = [-1 if a == axis else 1 for a in range(3)]
-        # Wide enough for the edge of k-space to be drawn at all: a quarter of the axis.
-        density = density * np.exp(-((distance / max(length / 4, 1)) ** 2) / 2).reshape(shape)
-        middle = middle & (distance <= _KEPT // 2).reshape(shape)
-    flat = mask.reshape(-1, density.size).cpu().numpy()
+    flat = mask.reshape(-1, math.prod(kspace.matrix)).cpu().numpy()
     taken = np.zeros_like(flat)
-    for acquired, out in zip(flat, taken, strict=True):
-        weights = np.where(acquired & ~middle.ravel(), density.ravel(), 0)
+    for acquired, out, distances in zip(flat, taken, _distances(kspace), strict=True):
+        density, middle = np.ones(acquired.shape), np.ones(acquired.shape, bool)
+        for length, distance in zip(kspace.image_matrix, distances, strict=True):
+            # Wide enough for the edge of k-space to be drawn at all: a quarter of the axis.
+            density = density * np.exp(-((distance / max(length / 4, 1)) ** 2) / 2)
+            middle = middle & (distance <= _KEPT // 2)
+        weights = np.where(acquired & ~middle, density, 0)
         count = min(round(share * acquired.sum()), np.count_nonzero(weights))
         if count:
             out[random.choice(len(weights), count, replace=False, p=weights / weights.sum())] = True
     return torch.from_numpy(taken).reshape(mask.shape).to(mask.device)
 
 
+def _distances(kspace: KSpace) -> Iterable[NDArray[np.float64]]:
+    """How far samples are from the centre along each axis, (3, k2 k1 k0) for each element of `other`."""
+    if kspace.trajectory is None:
+        axes = [np.abs(np.arange(length) - length // 2.0) for length in kspace.matrix]
+        return repeat(np.stack(np.meshgrid(*axes, indexing="ij")).reshape(3, -1), math.prod(kspace.other))
+    places = kspace.trajectory.abs().expand(*kspace.other, 3, *kspace.matrix)
+    return places.reshape(-1, 3, math.prod(kspace.matrix)).double().cpu().numpy()
+
+
 def _part(kspace: KSpace, mask: Tensor) -> KSpace:
-    return KSpace(data=torch.where(mask, kspace.data, 0), mask=mask)
+    return replace(kspace, data=torch.where(mask, kspace.data, 0), mask=mask)

@@ -1,0 +1,199 @@
+"""A fit: what it keeps, when it ends, and what it tells."""
+
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from gadgets.mri.solvers.deadline import deadline
+from gadgets.mri.solvers.fit import fit
+from gadgets.mri.solvers.progress import listening
+
+
+class Line(nn.Module):
+    """y = slope x + offset, and a number that no fit changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope, self.offset = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+        self.register_buffer("fixed", torch.tensor(7.0))
+
+    def forward(self, x):
+        return self.slope * x + self.offset
+
+
+@pytest.fixture
+def points():
+    """Places, and values on a line with noise."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.linspace(-1, 1, 50)
+    return x, 2 * x - 1 + 0.3 * torch.randn(50, generator=generator)
+
+
+@pytest.fixture
+def line():
+    return Line()
+
+
+def misfit(line, points):
+    x, y = points
+    return (line(x) - y).square().mean()
+
+
+def test_finds_the_line_of_least_squares(line, points):
+    x, y = points
+    found = fit(line, lambda _: misfit(line, points), iterations=400, rate=0.1)
+    expected = torch.linalg.lstsq(torch.stack([x, torch.ones(50)], dim=1), y).solution
+    torch.testing.assert_close(torch.cat([line.slope, line.offset]), expected, rtol=1e-4, atol=1e-4)
+    assert found.iterations == found.kept == 400
+    assert found.validation.numel() == 0
+    assert found.loss.shape == (16,) and found.loss[-1] == pytest.approx(misfit(line, points).item(), abs=1e-6)
+    assert found.state["fixed"] == 7
+
+
+def test_iterations_are_counted_from_zero_and_the_last_is_looked_at(line, points):
+    seen = []
+
+    def loss(iteration):
+        seen.append(iteration)
+        return misfit(line, points)
+
+    found = fit(line, loss, iterations=60, rate=0.1)
+    assert seen == list(range(60))
+    assert found.loss.shape == (3,)
+    assert fit(line, loss, iterations=0, rate=0.1).loss.numel() == 0
+
+
+def passing(line, goal):
+    """How far the slope is from one that it passes on its way."""
+    return lambda: (line.slope - goal).square().sum()
+
+
+def test_keeps_the_state_of_best_validation(line, points):
+    found = fit(
+        line, lambda _: misfit(line, points), iterations=300, rate=0.05, validate=passing(line, 1.0), every=5, window=1
+    )
+    # Adam moves by at most its rate: between two looks the slope cannot jump over the goal by more.
+    assert abs(line.slope.item() - 1) < 5 * 0.05
+    assert line.slope.equal(found.state["slope"]) and 0 < found.kept < found.iterations == 300
+    assert found.validation[found.kept // 5 - 1] == found.validation.min()
+
+
+def test_validation_is_smoothed_over_its_window(line, points):
+    values = iter([4.0, 0.0, 4.0, 3.0, 2.0, 3.0])
+    found = fit(
+        line,
+        lambda _: misfit(line, points),
+        iterations=6,
+        rate=0.01,
+        validate=lambda: torch.tensor(next(values)),
+        every=1,
+        window=3,
+    )
+    torch.testing.assert_close(found.validation, torch.tensor([4.0, 2.0, 8 / 3, 7 / 3, 3.0, 8 / 3]))
+    # The single look that found 0 counts for a third of what it says.
+    assert found.kept == 2
+
+
+def test_patience_ends_a_fit_that_becomes_no_better(line, points):
+    found = fit(
+        line,
+        lambda _: misfit(line, points),
+        iterations=1000,
+        rate=0.05,
+        validate=passing(line, 0.5),
+        every=5,
+        window=1,
+        patience=3,
+    )
+    assert found.iterations == found.kept + 15
+
+
+def test_the_average_lags_and_is_smoother(points):
+    def ends(average):
+        line, generator = Line(), torch.Generator().manual_seed(0)
+        noisy = []
+
+        def loss(_):
+            # Gradients as noisy as those of single samples.
+            noisy.append(line.slope.item())
+            return misfit(line, points) + torch.randn(1, generator=generator).sum() * line.slope.sum()
+
+        fit(line, loss, iterations=200, rate=0.1, average=average)
+        return line.slope.item(), noisy
+
+    plain, path = ends(0.0)
+    mean, same = ends(0.95)
+    # Averaging looks on and changes nothing.
+    assert path == same
+    assert mean != plain
+    expected = 0.0
+    for done, slope in enumerate([*path[1:], plain], start=1):
+        decay = min(0.95, done / (done + 9))
+        expected = decay * expected + (1 - decay) * slope
+    assert mean == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_deadline_leaves_what_was_found(line, points):
+    def slow(_):
+        time.sleep(0.002)
+        return misfit(line, points)
+
+    with deadline(0.2):
+        found = fit(line, slow, iterations=10_000, rate=0.01, every=2)
+    assert 0 < found.iterations < 150 and found.loss[-1] < found.loss[0]
+    with pytest.raises(TimeoutError, match="limit of 0.01 s"), deadline(0.01):
+        fit(line, slow, iterations=10_000, rate=0.01, every=1000)
+
+
+def test_tells_how_far_it_is_and_ends_where_the_listener_raises(line, points):
+    told = []
+
+    def listener(done, total, text):
+        told.append((done, total, text))
+        if done == 20:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError), listening(listener):
+        fit(line, lambda _: misfit(line, points), iterations=100, rate=0.1, every=10, validate=lambda: torch.ones(()))
+    assert [(done, total) for done, total, _ in told] == [(10, 100), (20, 100)]
+    assert told[0][2].startswith("loss ") and told[0][2].endswith(", held out 1")
+
+
+@pytest.mark.parametrize("when", [0, 7, 9])
+def test_a_gradient_that_is_no_number_is_refused(line, points, when):
+    def loss(iteration):
+        # The slope of the root at 0 is infinite, its value is not.
+        broken = (line.slope - line.slope.detach()).abs().sqrt().sum() if iteration == when else 0.0
+        return misfit(line, points) + broken
+
+    with pytest.raises(ValueError, match="after 10 iterations"):
+        fit(line, loss, iterations=100, rate=0.1, every=10)
+
+
+def test_works_where_gradients_are_off(points):
+    with torch.inference_mode():
+        line = Line()
+        with torch.inference_mode(mode=False):
+            line = Line()
+            own = tuple(x.clone() for x in points)
+        found = fit(line, lambda _: misfit(line, own), iterations=50, rate=0.1)
+    assert found.loss[-1] < found.loss[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"iterations": -1}, "iterations is -1"),
+        ({"every": 0}, "every is 0"),
+        ({"window": 0}, "window 0"),
+        ({"patience": -1}, "patience -1"),
+        ({"rate": 0.0}, "rate is 0.0"),
+        ({"rate": float("nan")}, "rate is nan"),
+        ({"average": 1.0}, "average is 1.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(line, points, settings, words):
+    with pytest.raises(ValueError, match=words):
+        fit(line, lambda _: misfit(line, points), **{"iterations": 10, "rate": 0.1, **settings})
