@@ -1,6 +1,7 @@
-"""Every method on the same scans: docs/methods.md and its pictures.
+"""Every method on the same scans: docs/methods.md, docs/scan_specific.md and their pictures.
 
-Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/table.py [FOLDER OF THE RESULT, default docs]
+Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/table.py [fits] [FOLDER OF THE RESULT, default docs]
+With `fits`, methods that learn from each scan alone, and some others beside them.
 Methods are those that `gadgets.mri.methods` finds; whether one takes a scan is for it to say. `table_scans.py` makes
 the scans, `table_pictures.py` the pictures.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from table_pictures import picture
-from table_scans import Scan, scans
+from table_scans import Scan, scans, scans_for_fits
 from torch import Tensor
 
 from gadgets.mri import methods
@@ -29,17 +30,30 @@ from gadgets.mri.quality.errors import nrmse, psnr
 from gadgets.mri.quality.ssim import ssim
 
 # Of processor time, which other work on the computer does not change.
-LIMIT_S = 60
+LIMIT_S, LIMIT_OF_FITS_S = 60, 600
+# What methods that learn from one scan are held against.
+PEERS = ("cg_sense", "espirit_l1", "total_variation", "sake", "modl")
 HEAD = """# Methods
 
 Every method of `gadgets/mri/methods` on the same scans, with its default settings, as
-`DEEPGADGETS_DATA=... python tests/benchmarks/table.py` wrote it. Methods that refuse a scan stand below its table with
+`DEEPGADGETS_DATA=... python tests/benchmarks/table.py` wrote it; those that are fitted to each scan are in
+[scan_specific.md](scan_specific.md). Methods that refuse a scan stand below its table with
 what they say.
 
 Magnitudes are scaled to the truth (least squares); NRMSE, SSIM ([Wang 2004](https://doi.org/10.1109/TIP.2003.819861))
 and PSNR are taken inside the object. Seconds are processor time of one call with its calibration, on one core; after
 60 of them a method is stopped. Pictures show each image beside five times its error. A low error is no sign that a
 method suits a scan that is sampled in another way: which does is what its refusals and its paper say.
+"""
+HEAD_OF_FITS = """# Methods that learn from one scan
+
+Networks that are fitted to each scan alone, with their default settings, and others beside them, as
+`DEEPGADGETS_DATA=... python tests/benchmarks/table.py fits` wrote it. Nothing but the samples decides when a fit ends.
+All have the same channels (of the 16 of the brain, 8 virtual ones) and, where they take any, the same maps.
+
+Magnitudes are scaled to the truth (least squares); NRMSE, SSIM ([Wang 2004](https://doi.org/10.1109/TIP.2003.819861))
+and PSNR are taken inside the object. Seconds are processor time of one call with its calibration, on one core. Pictures
+show each image beside five times its error.
 """
 
 
@@ -76,9 +90,9 @@ class Table:
         return "\n".join(lines)
 
 
-def result(name: str, scan: Scan) -> Result:
+def result(name: str, scan: Scan, limit: int) -> Result:
     """The method on the scan, or why it did not take it."""
-    signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
+    signal.setitimer(signal.ITIMER_PROF, limit)
     began = time.process_time()
     try:
         method = methods.create(name)
@@ -87,7 +101,7 @@ def result(name: str, scan: Scan) -> Result:
     except (ValueError, TypeError) as error:
         return Result(name, refusal=str(error))
     except TimeoutError:
-        return Result(name, refusal=f"stopped after {LIMIT_S} s of processor time")
+        return Result(name, refusal=f"stopped after {limit} s of processor time")
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - began
@@ -114,22 +128,31 @@ def stop(number: int, frame: FrameType | None) -> None:
     raise TimeoutError
 
 
-def main(folder: str = "docs") -> None:
-    signal.signal(signal.SIGPROF, stop)
-    torch.set_num_threads(1)
-    Path(folder, "pictures").mkdir(parents=True, exist_ok=True)
-    parts = [HEAD]
-    for scan in scans():
+def write(made: Iterator[Scan], names: Sequence[str], limit: int, head: str, folder: Path, file: str) -> None:
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    parts = [head]
+    for scan in made:
         table = Table(scan)
-        for name in methods.names():
-            table.results.append(result(name, scan))
+        for name in names:
+            table.results.append(result(name, scan, limit))
             print(scan.name, name, *(table.results[-1].figures or [table.results[-1].refusal]), flush=True)
         done = {r.name: r.image for r in table.results if r.image is not None}
-        picture(done, scan.truth, scan.inside, scan.frame).save(
-            Path(folder, "pictures", f"{scan.name}.png"), optimize=True
-        )
+        picture(done, scan.truth, scan.inside, scan.frame).save(folder / "pictures" / f"{scan.name}.png", optimize=True)
         parts.append(table.markdown("pictures"))
-    Path(folder, "methods.md").write_text("\n".join(parts).rstrip() + "\n")
+        # After each scan: the next ones may take long.
+        (folder / file).write_text("\n".join(parts).rstrip() + "\n")
+
+
+def main(*arguments: str) -> None:
+    signal.signal(signal.SIGPROF, stop)
+    torch.set_num_threads(1)
+    folder = Path(next((one for one in arguments if one != "fits"), "docs"))
+    fits = [name for name in methods.names() if hasattr(methods.find(name), "fitted")]
+    if "fits" in arguments:
+        write(scans_for_fits(), [*PEERS, *fits], LIMIT_OF_FITS_S, HEAD_OF_FITS, folder, "scan_specific.md")
+    else:
+        others = [name for name in methods.names() if name not in fits]
+        write(scans(), others, LIMIT_S, HEAD, folder, "methods.md")
 
 
 if __name__ == "__main__":

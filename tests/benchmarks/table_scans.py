@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gadgets.mri.calibration.compression import compression_matrix
 from gadgets.mri.calibration.time_average import time_average
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods.adaptive_combine import AdaptiveCombine
@@ -52,6 +53,46 @@ def scans() -> Iterator[Scan]:
     yield _poisson(Path(folder))
     yield _cine(Path(folder))
     yield _radial_cine(Path(folder))
+
+
+def scans_for_fits() -> Iterator[Scan]:
+    """Scans for methods that learn from each scan alone: all of one frame and, of 16 channels, the first virtual 8."""
+    folder = os.environ.get("DEEPGADGETS_DATA")
+    if folder:
+        _, imaging, reference = brain(Path(folder), 3)
+        full, _, _ = brain(Path(folder), 2)
+        mix = torch.from_numpy(compression_matrix(full.data.flatten(1).numpy(), coils=8))
+        few = replace(full, data=torch.einsum("vc,cxyz->vxyz", mix, full.data))
+        image = _combined(few)
+        for name, (title, mask, calibration) in _samplings(imaging.mask, reference.mask).items():
+            yield Scan(
+                name=f"fits_{name}",
+                title=f"Brain, {title}",
+                text="3 T, 128 x 128, undersampled afterwards.",
+                kspace=KSpace(data=few.data * mask, mask=mask),
+                reference=KSpace(data=few.data * calibration, mask=calibration),
+                truth=image,
+                inside=support(image),
+            )
+    yield replace(_radial(33), name="fits_radial_33")
+
+
+def _samplings(third: Tensor, lines: Tensor) -> dict[str, tuple[str, Tensor, Tensor]]:
+    """Title, mask and mask of the calibration by name. lines: the 24 of the calibration."""
+
+    def every(n: int, part: float = 1.0) -> Tensor:
+        mask = torch.zeros_like(lines)
+        mask[..., : round(part * mask.shape[-2]) : n, :] = True
+        return mask | lines
+
+    points = poisson_disc(128, 8, centre=24)
+    return {
+        "r3": ("R = 3, calibration lines in the data", third | lines, lines),
+        "r4": ("R = 4, calibration lines in the data", every(4), lines),
+        "r6": ("R = 6, calibration lines in the data", every(6), lines),
+        "poisson_r8": ("Poisson disc, R = 8", points, points),
+        "partial": ("every second line of 5/8 of k-space, calibration lines in the data", every(2, 5 / 8), lines),
+    }
 
 
 def _combined(full: KSpace) -> NDArray[np.float32]:
