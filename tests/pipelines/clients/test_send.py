@@ -17,7 +17,7 @@ from gadgets.stream.control import Close, Config, Filename, Header, Query, Respo
 from gadgets.stream.dtypes import ACQUISITION_HEADER
 from gadgets.stream.errors import StreamError
 from gadgets.stream.transport import SocketTransport, send_all
-from pipelines.clients.send import SendError, is_error, query, send, without_level
+from pipelines.clients.send import SendError, query, send
 from tests.support.streams import header_xml
 
 HEADER = header_xml()
@@ -278,24 +278,3 @@ def test_query():
         query("127.0.0.1", port, "gadgetron::info")
     with server(lambda *_: time.sleep(1)) as port, pytest.raises(SendError, match="did not answer"):
         query("127.0.0.1", port, "gadgetron::info", timeout=0.2)
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "plain"),
-    [
-        ("ERROR   noise_adjust: x", True, "noise_adjust: x"),
-        ("ERROR    x", True, "x"),
-        ("CRITICALx", True, "x"),
-        ("ERROR: x", True, "x"),
-        ("[Connection Main Thread/Stream/a] ERROR: x", True, "[Connection Main Thread/Stream/a] ERROR: x"),
-        ("INFO    ERROR in the middle", False, "ERROR in the middle"),
-        ("WARNING x", False, "x"),
-        ("DEBUG   x", False, "x"),
-        ("ERRORS are rare", False, "ERRORS are rare"),
-        ("x", False, "x"),
-        ("", False, ""),
-    ],
-)
-def test_levels(text, error, plain):
-    assert is_error(text) is error
-    assert without_level(text) == plain
