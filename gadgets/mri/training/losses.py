@@ -29,6 +29,17 @@ def mse(image: Tensor, truth: Tensor) -> Tensor:
     return _mean_ratio(magnitude(image - truth).square(), truth.abs().square())
 
 
+def psnr(image: Tensor, truth: Tensor) -> Tensor:
+    """log(||image - truth|| / ||truth||), which falls as the peak signal-to-noise ratio rises, the mean over the slices.
+
+    A scan that is easy counts for as much as one that is hard: what matters is by which factor its error changes.
+    """
+    axes = (-4, -3, -2, -1)
+    apart, size = (magnitude(x).square().sum(dim=axes) for x in (image - truth, truth))
+    tiny = torch.finfo(size.dtype).smallest_normal
+    return ((apart.clamp_min(tiny) / size.clamp_min(tiny)).log() / 2).mean()
+
+
 def ssim(image: Tensor, truth: Tensor) -> Tensor:
     """1 - structural similarity of magnitudes, in windows of 7 x 7 pixels, relative to the largest of each truth.
 
@@ -53,7 +64,7 @@ def ssim(image: Tensor, truth: Tensor) -> Tensor:
 
 
 #: Losses against a truth, by name.
-LOSSES: dict[str, Loss] = {"l1": l1, "mse": mse, "ssim": ssim}
+LOSSES: dict[str, Loss] = {"l1": l1, "mse": mse, "psnr": psnr, "ssim": ssim}
 
 
 def held_out(image: Tensor, kspace: KSpace, csm: Tensor) -> Tensor:

@@ -17,10 +17,16 @@ def images():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_is_zero_for_the_truth_and_rises_with_the_error(name, images):
+def test_is_least_for_the_truth_and_rises_with_the_error(name, images):
     truth, noisy = images
-    assert abs(LOSSES[name](truth, truth)) < 1e-5
-    assert 0 < LOSSES[name](truth + 0.5 * (noisy - truth), truth) < LOSSES[name](noisy, truth)
+    assert LOSSES[name](truth, truth) < 1e-5
+    assert LOSSES[name](truth, truth) < LOSSES[name](truth + 0.5 * (noisy - truth), truth) < LOSSES[name](noisy, truth)
+
+
+def test_psnr_falls_by_the_logarithm_of_the_error(images):
+    truth, noisy = images
+    loss = LOSSES["psnr"]
+    assert float(loss(noisy, truth) - loss(truth + (noisy - truth) / 3, truth)) == pytest.approx(np.log(3), rel=1e-3)
 
 
 @pytest.mark.parametrize("name", LOSSES)
