@@ -10,6 +10,9 @@ from torch import Tensor
 
 from gadgets.mri.solvers.deadline import require_time
 
+# Residuals of this many units of rounding, relative to the right side, are no longer known.
+_ROUNDING = 10
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CgResult:
@@ -36,8 +39,8 @@ def cg(
 
     Along `batch_dims`, systems are independent and each has its own step sizes, so a batch gives what separate solves
     give. A system whose relative residual is at most `tolerance` rests while the others go on; iteration ends when all
-    do, or after `iterations`. With a tolerance of 0 nothing is read back from the device. Starts at `start`, or at 0.
-    `objective` is evaluated after each iteration.
+    do, or after `iterations`. With a tolerance of 0 nothing is read back from the device; systems rest where what is
+    left is rounding. Starts at `start`, or at 0. `objective` is evaluated after each iteration.
 
     Raises ValueError for a negative number of iterations.
 
@@ -57,7 +60,9 @@ def cg(
     r = rhs if start is None else rhs - gram(start)
     p = r
     rr, scale = dot(r, r), dot(rhs, rhs)
-    bound = tolerance**2 * scale
+    # What is left below that is rounding, part of it outside the range of G, where steps have no end.
+    rounding = _ROUNDING * torch.finfo(rr.dtype).eps
+    bound = max(tolerance, rounding) ** 2 * scale
     done = 0
     values: list[Tensor] = []
     while done < iterations:

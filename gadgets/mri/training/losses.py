@@ -30,7 +30,7 @@ def mse(image: Tensor, truth: Tensor) -> Tensor:
 
 
 def psnr(image: Tensor, truth: Tensor) -> Tensor:
-    """log(||image - truth|| / ||truth||), which falls as the peak signal-to-noise ratio rises, the mean over the slices.
+    """log(||image - truth|| / ||truth||), which falls as the peak signal-to-noise ratio rises; mean over the slices.
 
     A scan that is easy counts for as much as one that is hard: what matters is by which factor its error changes.
     """
