@@ -1,0 +1,131 @@
+"""Images that a network makes out of nothing, fitted to the samples of one scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.solvers.cg import cg
+from gadgets.mri.solvers.fit import Fit, State, fit
+
+# Iterations of least squares that say how bright the object is.
+_LEAST_SQUARES = 5
+
+#: From the matrix (z, y, x) of an image: a module that, called with nothing, gives it, (1, z, y, x) complex.
+Generator = Callable[[tuple[int, int, int]], nn.Module]
+#: Weights of the squared residuals |A x - y|^2 (coil, k2, k1, k0), from the iteration and from them.
+Weights = Callable[[int, Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long a generator is fitted.
+
+    iterations: from random parameters; warm_iterations: from those of another fit. rate: Adam's in the beginning.
+    patience: looks without better validation after which to stop, 0 for never.
+    """
+
+    iterations: int
+    warm_iterations: int
+    rate: float
+    patience: int
+
+
+def generated(
+    kspace: KSpace,
+    csm: Tensor,
+    generator: Generator,
+    schedule: Schedule,
+    *,
+    divide: Callable[[KSpace], tuple[KSpace, KSpace]] | None = None,
+    weights: Callable[[KSpace], Weights] | None = None,
+    start: State | None = None,
+) -> tuple[Tensor, State]:
+    """min_p sum_i w_i |A G_p - y|_i^2 / ||y||^2 for each volume: the images (*other, 1, z, y, x), and the last state.
+
+    Each volume is divided by the intensity of the object in its image by least squares, so that the image scales with
+    the samples, and has a generator of its own, which begins as the generator of each other volume does: `start`, or
+    what `generator` makes. `divide` takes samples from the fit, which it is validated on: mean |A G_p - y|^2; without,
+    the last iterate is kept. `weights`, made from the samples that are fitted, 1 without.
+
+    Raises ValueError for samples that are not finite, for maps of other shape, and for a start of another generator.
+    """
+    kspace.require_finite()
+    kspace.require_maps(csm)
+    images = []
+    state: State = {}
+    for volume, maps in _volumes(kspace, csm):
+        operator = encoding(volume, maps)
+        squares = cg(operator.gram, operator.H(volume.data), iterations=_LEAST_SQUARES).x
+        scale = _intensity(squares)
+        volume = replace(volume, data=volume.data / scale)
+        module = generator(volume.image_matrix).to(scale.device)
+        if start is not None:
+            _load(module, start)
+        seen, held = (volume, None) if divide is None else divide(volume)
+        found = _fit(module, seen, held, maps, schedule, None if weights is None else weights(seen), start is not None)
+        state = found.state
+        with torch.no_grad():
+            images.append(scale * module() * (maps != 0).any(dim=-4, keepdim=True))
+    return torch.stack(images).reshape(*kspace.other, 1, *kspace.image_matrix), state
+
+
+def _fit(
+    module: nn.Module,
+    seen: KSpace,
+    held: KSpace | None,
+    csm: Tensor,
+    schedule: Schedule,
+    weights: Weights | None,
+    warm: bool,
+) -> Fit:
+    operator = encoding(seen, csm)
+    energy = seen.data.abs().square().sum()
+    energy = torch.where(energy > 0, energy, 1)
+
+    def loss(iteration: int) -> Tensor:
+        squares = torch.view_as_real(operator(module()) - seen.data).square().sum(dim=-1)
+        if weights is not None:
+            squares = weights(iteration, squares.detach()) * squares
+        return squares.sum() / energy
+
+    validate = None
+    if held is not None:
+        kept, data, count = encoding(held, csm), held.data, held.mask.sum().clamp_min(1) * held.n_coils
+
+        def validate() -> Tensor:
+            return (kept(module()) - data).abs().square().sum() / count
+
+    iterations = schedule.warm_iterations if warm else schedule.iterations
+    return fit(module, loss, iterations=iterations, rate=schedule.rate, validate=validate, patience=schedule.patience)
+
+
+def _volumes(kspace: KSpace, csm: Tensor) -> Iterator[tuple[KSpace, Tensor]]:
+    """Each volume alone, and its maps."""
+
+    def flat(x: Tensor | None) -> Tensor | None:
+        return None if x is None else x.expand(*kspace.other, *x.shape[-4:]).reshape(-1, *x.shape[-4:])
+
+    parts = [flat(x) for x in (kspace.data, kspace.mask, kspace.trajectory, kspace.dcf, csm)]
+    for index in range(0 if parts[0] is None else len(parts[0])):
+        data, mask, trajectory, dcf, maps = (None if part is None else part[index] for part in parts)
+        assert data is not None and mask is not None and maps is not None
+        yield KSpace(data=data, mask=mask, trajectory=trajectory, dcf=dcf, grid=kspace.grid), maps
+
+
+def _intensity(image: Tensor) -> Tensor:
+    """The mean of |x| weighted with |x|, or 1 for an image of nothing."""
+    norm, total = torch.linalg.vector_norm(image), image.abs().sum()
+    return torch.where(total > 0, norm * (norm / torch.where(total > 0, total, 1)), 1)
+
+
+def _load(module: nn.Module, start: State) -> None:
+    try:
+        module.load_state_dict(start)
+    except RuntimeError as error:
+        raise ValueError(f"start is the state of another generator: {error}") from error
