@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gadgets.inputs.images import Files
+from gadgets.inputs.raw import kspaces
 from gadgets.mri import methods
 from gadgets.mri.models import card as cards
 from gadgets.mri.models.card import ModelCard
 from gadgets.mri.training import recipe as recipes
 from gadgets.mri.training.dataset import Generated, Images
+from gadgets.mri.training.measured_coils import measured_maps
 from gadgets.mri.training.recipe import Data
 
 # How far figures of validation may lie from those of the card, in dB: other machines round otherwise.
@@ -35,10 +39,14 @@ def train(path: Path, folder: Path, *, data: Path | None = None, resume: bool = 
     run = importlib.import_module("gadgets.mri.training.run")
     if not resume and (folder / run.LAST).exists():
         raise FileExistsError(f"{folder} holds a training already; resume it, or give another folder")
-    train_images, validation = _images(recipe.data, data or path.parent, recipe.seed)
+    own = data or path.parent
+    train_images, validation = _images(recipe.data, own, recipe.seed)
+    maps = _maps(recipe.data, own)
     folder.mkdir(parents=True, exist_ok=True)
     pytorch_lightning.seed_everything(recipe.seed, verbose=False)
-    made: ModelCard = run.train(recipe, network_of(**recipe.network), train_images, validation, folder, resume=resume)
+    made: ModelCard = run.train(
+        recipe, network_of(**recipe.network), train_images, validation, folder, maps=maps, resume=resume
+    )
     return made
 
 
@@ -57,7 +65,8 @@ def verify(name: str, data: Path | None = None) -> Iterator[str]:
     run = importlib.import_module("gadgets.mri.training.run")
     network, _ = trained(name, card.method, learned(card.method), torch.device("cpu"))
     images: dict[str, Images] = {} if data is None else {"own": _images(recipe.data, data, recipe.seed)[1]}
-    for kind, found in run.validate(recipe, network, images).items():
+    maps = [] if data is None else _maps(recipe.data, data)
+    for kind, found in run.validate(recipe, network, images, maps).items():
         expected = card.validation[kind]
         for figure, value in found.items():
             if abs(value - expected[figure]) > _TOLERANCE:
@@ -84,3 +93,8 @@ def _images(data: Data, folder: Path, seed: int) -> tuple[Images, Images]:
         Files([folder / path for path in data.train], data.axes),
         Files([folder / path for path in data.validation]),
     )
+
+
+def _maps(data: Data, folder: Path) -> list[NDArray[np.complex64]]:
+    """Sensitivities of the scans that a recipe names."""
+    return [measured_maps(kspace) for kspace in kspaces([folder / path for path in data.maps])]

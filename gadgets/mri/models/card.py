@@ -55,8 +55,8 @@ class ModelCard:
             wrong.append(f"the trajectory is {kind}, the model is for {self.trajectory}")
         for name, value, (low, high) in (
             ("coils", kspace.n_coils, self.coils),
-            ("points along y", kspace.matrix[1], self.matrix),
-            ("points along x", kspace.matrix[2], self.matrix),
+            ("points along y", kspace.image_matrix[1], self.matrix),
+            ("points along x", kspace.image_matrix[2], self.matrix),
             ("acceleration", round(kspace.acceleration, 2), self.acceleration),
         ):
             if not low <= value <= high:

@@ -43,7 +43,10 @@ class Generated(Sequence[NDArray[np.floating]]):
 class Simulated(Dataset[Example]):
     """`batches` batches of scans. Batch i depends on (seed, epoch, i) alone, whoever makes it and in what order.
 
-    held_out: the share of each scan's samples that stands apart, in `Example.held_out`; 0 for none.
+    held_out: the share of each scan's samples that stands apart, in `Example.held_out`; 0 for none. maps: those of real
+    scans, by `measured_maps`.
+
+    Raises ValueError where there are no images, or no maps for coils that are to be those of real scans.
     """
 
     def __init__(
@@ -56,12 +59,15 @@ class Simulated(Dataset[Example]):
         seed: int,
         epoch: int = 0,
         held_out: float = 0.0,
+        maps: Sequence[NDArray[np.complexfloating]] = (),
     ) -> None:
         if not len(images):
             raise ValueError("there are no images to simulate scans from")
+        if simulation.measured and not maps:
+            raise ValueError(f"simulation.measured is {simulation.measured}, but there are no maps of real scans")
         self._images, self._simulation = images, simulation
         self._batches, self._batch, self._seed, self._epoch = batches, batch, seed, epoch
-        self._held_out = held_out
+        self._held_out, self._maps = held_out, maps
 
     def __len__(self) -> int:
         return self._batches
@@ -69,7 +75,7 @@ class Simulated(Dataset[Example]):
     def __getitem__(self, index: int) -> Example:
         random = np.random.default_rng([self._seed, self._epoch, index])
         chosen = random.integers(len(self._images), size=self._batch)
-        example = self._simulation.scans([self._images[int(image)] for image in chosen], random)
+        example = self._simulation.scans([self._images[int(image)] for image in chosen], random, self._maps)
         if not self._held_out:
             return example
         seen, kept = split(example.kspace, self._held_out, random)

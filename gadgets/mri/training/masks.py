@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from gadgets.mri.phantom.trajectories import radial
+
 Mask = NDArray[np.bool_]
 
 
@@ -59,7 +61,23 @@ def partial_fourier(matrix: tuple[int, int], acceleration: float, centre: int, r
     return mask
 
 
-#: Patterns by name.
+def spokes(matrix: tuple[int, int], count: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """Trajectory (3, 1, spoke, sample) of diameters of k-space from a random angle on, oversampled twice.
+
+    Angles are equal or, half of the times, golden. Where y and x differ, pixels are square and fields of view are not.
+    """
+    lines = radial(count, 2 * max(matrix), 1, golden=bool(random.uniform() < 0.5)).transpose(2, 0, 1)
+    turned = (lines[2] + 1j * lines[1]) * np.exp(1j * random.uniform(0, np.pi))
+    z, y, x = lines[0], matrix[0] * turned.imag, matrix[1] * turned.real
+    return np.stack([z, y, x])[:, None].astype(np.float32)
+
+
+def spoke_count(matrix: tuple[int, int], acceleration: float, centre: int) -> int:
+    """How many spokes: 1 / acceleration of those that are dense up to the edge, and enough for a dense centre."""
+    return max(1, round(np.pi / 2 * max(max(matrix) / acceleration, centre)))
+
+
+#: Patterns on the grid, by name.
 PATTERNS: dict[str, Callable[[tuple[int, int], float, int, np.random.Generator], Mask]] = {
     "uniform": uniform,
     "random": random_lines,

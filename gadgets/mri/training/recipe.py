@@ -19,13 +19,15 @@ class Data:
 
     train, validation: files, folders or patterns of either; no file may stand in both. axes: those across which volumes
     for training are sliced; those for validation are across the first. generated: how many images of random anatomy
-    there are instead of files.
+    there are instead of files. maps: files of k-space, raw data of ISMRMRD or fastMRI, whose coils a share of the scans
+    has, of training and of validation.
     """
 
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     axes: tuple[int, ...] = (0,)
     generated: int = 0
+    maps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if bool(self.train) == (self.generated > 0):
@@ -74,6 +76,13 @@ class Recipe:
     schedule: Schedule = field(default_factory=Schedule)
     held_out: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if bool(self.data.maps) != bool(self.simulation.measured):
+            raise ValueError(
+                f"data.maps is {self.data.maps} and simulation.measured {self.simulation.measured}: "
+                "give both, or neither"
+            )
 
 
 def read(path: Path) -> Recipe:

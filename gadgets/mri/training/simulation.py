@@ -13,13 +13,18 @@ from torch import Tensor
 from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
+from gadgets.mri.operators.non_uniform_fourier import NonUniformFourierOp
 from gadgets.mri.training.augmentation import augmented, band_limited
 from gadgets.mri.training.coils import coil_ring
-from gadgets.mri.training.masks import PATTERNS, REGULAR
+from gadgets.mri.training.masks import PATTERNS, REGULAR, spoke_count, spokes
+from gadgets.mri.training.measured_coils import measured_coils
 from gadgets.mri.training.phase import smooth_phase
 
 # The largest ratio of the two axes of a matrix.
 _ASPECT = 1.4
+
+#: The pattern that is not on the grid.
+RADIAL = "radial"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,13 +49,20 @@ class Simulation:
     matrix: points per axis, their inverse uniform, so that no size takes most of the time; y and x are much alike.
     coils (log-uniform). acceleration: as the pattern takes it, calibration lines on top. centre: calibration lines.
     noise: deviation of a coil's noise, relative to the brightest point of the image (log-uniform). patterns: names of
-    sampling patterns, any of which is as likely. mixing: how much receivers mix, in whitened scans by their noise: 0
-    not at all. estimated: the share of scans whose maps are estimated, as for patients; the others have their true
-    maps. separate: the share of regularly sampled scans whose calibration lines serve for nothing but the maps, as
-    many protocols have it. noiseless: whether the truth is without noise; else it has the noise of full sampling, as
-    the truth of measured scans, and nothing teaches a network to take away what was measured.
+    sampling patterns, any of which is as likely: `PATTERNS`, or `radial` alone, since a model is for one of the kinds.
+    estimated: the share of scans whose maps are estimated, as for patients; the others have their true maps. separate:
+    the share of regularly sampled scans whose calibration lines serve for nothing but the maps, as many protocols have
+    it. noiseless: whether the truth is without noise; else it has the noise of full sampling, as the truth of measured
+    scans, and nothing teaches a network to take away what was measured.
 
-    Raises ValueError for ranges that are empty or below what there can be, and for unknown patterns.
+    mixing: how much receivers mix. Scans are as a reconstruction gets them, after noise adjustment: where receivers had
+    noise of a covariance L L^H, their channels were multiplied with L^-1, after which noise is white and what each
+    sees is a mixture. Here the mixture is drawn (1 plus `mixing` times a random matrix), 0 for receivers of equal and
+    independent noise. measured: the share of scans with the coils of real scans, where one has as many of them; the
+    others have computed ones.
+
+    Raises ValueError for ranges that are empty or below what there can be, for unknown patterns, and for what cannot be
+    together.
     """
 
     matrix: tuple[int, ...] = (96, 128)
@@ -60,6 +72,7 @@ class Simulation:
     noise: tuple[float, ...] = (0.003, 0.05)
     patterns: tuple[str, ...] = ("uniform", "random")
     mixing: float = 0.3
+    measured: float = 0.0
     estimated: float = 0.5
     separate: float = 0.0
     noiseless: bool = True
@@ -70,42 +83,89 @@ class Simulation:
             given = getattr(self, name)
             if len(given) != 2 or not low <= given[0] <= given[1]:
                 raise ValueError(f"simulation.{name} is {given}, expected two numbers in order, at least {low}")
-        unknown = sorted(set(self.patterns) - set(PATTERNS))
+        known = (*PATTERNS, RADIAL)
+        unknown = sorted(set(self.patterns) - set(known))
         if unknown or not self.patterns:
-            raise ValueError(f"there is no pattern {', '.join(unknown) or 'given'}; there are: {', '.join(PATTERNS)}")
+            raise ValueError(f"there is no pattern {', '.join(unknown) or 'given'}; there are: {', '.join(known)}")
+        if self.radial and len(set(self.patterns)) > 1:
+            raise ValueError(f"simulation.patterns is {self.patterns}, expected {RADIAL} alone or patterns on the grid")
+        if self.radial and not self.noiseless:
+            raise ValueError(
+                f"simulation.noiseless is false, which {RADIAL} scans cannot have: no full sampling has their noise"
+            )
+        for name in ("measured", "estimated", "separate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"simulation.{name} is {getattr(self, name)}, expected 0 to 1")
 
-    def scans(self, magnitudes: Sequence[NDArray[np.floating]], random: np.random.Generator) -> Example:
+    @property
+    def radial(self) -> bool:
+        """Whether scans are radial, and not on the grid."""
+        return RADIAL in self.patterns
+
+    def scans(
+        self,
+        magnitudes: Sequence[NDArray[np.floating]],
+        random: np.random.Generator,
+        maps: Sequence[NDArray[np.complexfloating]] = (),
+    ) -> Example:
         """One scan of each magnitude image (y, x), all with the same coil count, matrix and kind of sampling.
 
         Images are `augmented`, get a smooth phase, and are seen with the resolution of the matrix (`band_limited`).
+        maps: those of real scans, by `measured_maps`.
         """
         matrix = self._matrix(random)
         coils = round(np.exp(random.uniform(*np.log(self.coils))))
         pattern = self.patterns[random.integers(len(self.patterns))]
+        # All scans of a batch have as many spokes.
+        count = spoke_count(matrix, *self._density(random)) if self.radial else 0
         kspaces: list[KSpace] = []
-        maps, images = [], []
+        known, images = [], []
         for magnitude in magnitudes:
             fine = 2 * matrix[0], 2 * matrix[1]
             truth = band_limited(augmented(magnitude, fine, random) * smooth_phase(fine, random), matrix)
-            csm = self._mixed(coil_ring(coils, matrix, random), random)
-            mask, reference = self._masks(matrix, pattern, random)
-            full = fft(torch.from_numpy((csm * truth)[:, None]), (-2, -1))
+            csm = self._mixed(self._coils(coils, matrix, maps, random), random)
+            seen = torch.from_numpy((csm * truth)[:, None])
+            if self.radial:
+                trajectory = torch.from_numpy(spokes(matrix, count, random))
+                full = NonUniformFourierOp(trajectory, (1, *matrix))(seen)
+            else:
+                mask, reference = self._masks(matrix, pattern, random)
+                full = fft(seen, (-2, -1))
             level = np.exp(random.uniform(*np.log(np.maximum(self.noise, 1e-9))))
             noise = float(level * np.abs(truth).max() / np.sqrt(2)) * random.standard_normal(
                 (2, *full.shape), np.float32
             )
-            sampled = torch.from_numpy(mask)[None, None]
             noisy = full + torch.complex(*torch.from_numpy(noise))
-            kspaces.append(KSpace(data=noisy * sampled, mask=sampled))
-            calibration = KSpace.from_data(noisy * torch.from_numpy(reference))
-            maps.append(self._known(calibration, torch.from_numpy(csm)[:, None], random))
-            received = ifft(full if self.noiseless else noisy, (-2, -1))
-            images.append((maps[-1].conj() * received).sum(dim=0, keepdim=True))
-        return Example(
-            kspace=KSpace(data=torch.stack([k.data for k in kspaces]), mask=torch.stack([k.mask for k in kspaces])),
-            csm=torch.stack(maps),
-            image=torch.stack(images),
-        )
+            if self.radial:
+                sampled = torch.ones(1, *full.shape[1:], dtype=torch.bool)
+                kspaces.append(KSpace(data=noisy, mask=sampled, trajectory=trajectory, grid=(1, *matrix)))
+                calibration = kspaces[-1]
+            else:
+                sampled = torch.from_numpy(mask)[None, None]
+                kspaces.append(KSpace(data=noisy * sampled, mask=sampled))
+                calibration = KSpace.from_data(noisy * torch.from_numpy(reference))
+                seen = ifft(full if self.noiseless else noisy, (-2, -1))
+            known.append(self._known(calibration, torch.from_numpy(csm)[:, None], random))
+            images.append((known[-1].conj() * seen).sum(dim=0, keepdim=True))
+        return Example(kspace=_together(kspaces), csm=torch.stack(known), image=torch.stack(images))
+
+    def _density(self, random: np.random.Generator) -> tuple[float, int]:
+        """Acceleration and calibration lines."""
+        acceleration = random.uniform(self.acceleration[0], self.acceleration[1])
+        return acceleration, int(random.integers(self.centre[0], self.centre[1], endpoint=True))
+
+    def _coils(
+        self,
+        coils: int,
+        matrix: tuple[int, int],
+        maps: Sequence[NDArray[np.complexfloating]],
+        random: np.random.Generator,
+    ) -> NDArray[np.complex64]:
+        """Maps of real coils or of computed ones."""
+        enough = [one for one in maps if len(one) >= coils] if self.measured else []
+        if enough and random.uniform() < self.measured:
+            return measured_coils(enough[random.integers(len(enough))], coils, matrix, random)
+        return coil_ring(coils, matrix, random)
 
     def _matrix(self, random: np.random.Generator) -> tuple[int, int]:
         """Points of y and x."""
@@ -118,8 +178,7 @@ class Simulation:
         self, matrix: tuple[int, int], pattern: str, random: np.random.Generator
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(y, x) of what is reconstructed from, and of what maps are estimated from."""
-        acceleration = random.uniform(self.acceleration[0], self.acceleration[1])
-        centre = int(random.integers(self.centre[0], self.centre[1], endpoint=True))
+        acceleration, centre = self._density(random)
         seed = int(random.integers(1 << 32))
         mask = PATTERNS[pattern](matrix, acceleration, centre, np.random.default_rng(seed))
         if pattern not in REGULAR or random.uniform() >= self.separate:
@@ -141,3 +200,14 @@ class Simulation:
             return csm
         found = sensitivities(kspace)
         return found if found.any() else csm
+
+
+def _together(kspaces: Sequence[KSpace]) -> KSpace:
+    """Scans of the same shape as one."""
+    trajectories = [kspace.trajectory for kspace in kspaces if kspace.trajectory is not None]
+    return KSpace(
+        data=torch.stack([kspace.data for kspace in kspaces]),
+        mask=torch.stack([kspace.mask for kspace in kspaces]),
+        trajectory=torch.stack(trajectories) if trajectories else None,
+        grid=kspaces[0].grid,
+    )

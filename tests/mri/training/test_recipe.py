@@ -26,6 +26,8 @@ def test_a_short_recipe_has_defaults(tmp_path):
         (GOOD.replace("generated: 4", "train: [a.npy], validation: [a.npy]"), "a.npy stands in `train` and in"),
         (GOOD.replace("}}", "}, schedule: {epochs: 0}}"), r"schedule\.epochs is 0"),
         (GOOD.replace("}}", "}, simulation: {patterns: [spiral]}}"), "no pattern spiral"),
+        (GOOD.replace("4}", "4, maps: [a.h5]}"), r"data\.maps is \('a\.h5',\) and simulation\.measured 0\.0"),
+        (GOOD.replace("}}", "}, simulation: {measured: 0.5}}"), "give both, or neither"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, message):

@@ -1,14 +1,17 @@
 """Simulated scans: what is true of each part, and that a seed decides about all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from gadgets.mri.fft import fft
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.training.anatomy import anatomy
 from gadgets.mri.training.coils import coil_ring
 from gadgets.mri.training.dataset import Generated, Simulated
-from gadgets.mri.training.masks import PATTERNS
+from gadgets.mri.training.masks import PATTERNS, spoke_count, spokes
 from gadgets.mri.training.phase import smooth_phase
 from gadgets.mri.training.simulation import Simulation
 
@@ -81,6 +84,24 @@ def test_poisson_points_keep_their_distance(random):
     assert distances.min() >= 2
 
 
+@pytest.mark.parametrize("matrix", [(64, 64), (48, 64)])
+def test_spokes_are_diameters_of_all_directions(matrix, random):
+    lines = spokes(matrix, spoke_count(matrix, 2, 8), random)
+    # pi / 2 of as many as the matrix has lines, twice undersampled; readouts oversampled twice.
+    assert lines.shape == (3, 1, 50, 128) and lines.dtype == np.float32
+    assert not lines[0].any() and not lines[:, 0, :, 64].any()
+    y, x = lines[1, 0] / matrix[0], lines[2, 0] / matrix[1]
+    assert np.hypot(y, x).max() == pytest.approx(0.5)
+    angles = np.sort(np.arctan2(y[:, -1], x[:, -1]) % np.pi)
+    gaps = np.diff(angles, append=angles[0] + np.pi)
+    # Golden angles leave gaps of three lengths at most, of which the largest is below twice the mean.
+    assert gaps.max() < 2 * np.pi / 50
+
+
+def test_a_dense_centre_has_its_spokes():
+    assert spoke_count((64, 64), 8, 24) == round(np.pi / 2 * 24)
+
+
 def scans(**settings):
     made = Simulation(matrix=(32, 40), coils=(4, 6), acceleration=(2, 3), centre=(8, 8), estimated=0, **settings)
     return Simulated(Generated(6, 0, size=48), made, batches=3, batch=2, seed=5)
@@ -99,6 +120,33 @@ def test_without_noise_samples_are_the_encoded_truth():
     example = scans(noise=(0, 0))[0]
     predicted = encoding(example.kspace, example.csm)(example.image)
     torch.testing.assert_close(predicted, example.kspace.data, atol=1e-5, rtol=1e-4)
+
+
+def test_radial_samples_are_those_of_the_truth_along_spokes():
+    example = scans(noise=(0, 0), patterns=("radial",))[0]
+    kspace = example.kspace
+    assert kspace.grid == tuple(example.image.shape[-3:]) and kspace.trajectory.shape[0] == 2
+    assert not kspace.trajectory[0].equal(kspace.trajectory[1])
+    torch.testing.assert_close(encoding(kspace, example.csm)(example.image), kspace.data, atol=1e-4, rtol=1e-4)
+    # The centre, which spokes share, is the mean of the image.
+    centre = kspace.data[..., kspace.data.shape[-1] // 2]
+    whole = fft(example.csm * example.image, (-3, -2, -1))
+    middle = whole[..., 0, whole.shape[-2] // 2, whole.shape[-1] // 2]
+    torch.testing.assert_close(centre, middle[..., None, None].expand_as(centre), atol=1e-4, rtol=1e-3)
+
+
+def test_maps_of_radial_scans_are_estimated_from_their_centre():
+    made = Simulation(
+        matrix=(48, 48), coils=(6, 6), acceleration=(2, 2), centre=(12, 12), patterns=("radial",), noise=(0.001, 0.001)
+    )
+    true, found = (
+        Simulated(Generated(4, 0), replace(made, estimated=share), batches=1, batch=1, seed=3)[0] for share in (0, 1)
+    )
+    assert found.kspace.data.equal(true.kspace.data)
+    support = (found.csm != 0).any(dim=1, keepdim=True)
+    like = (found.csm.conj() * true.csm).sum(dim=1, keepdim=True).abs()[support]
+    # 1 where maps are the same but for their common phase; least near edges, where both are of few pixels.
+    assert support.any() and like.median() > 0.99
 
 
 def test_noise_is_as_strong_as_it_was_asked_for():
@@ -138,7 +186,10 @@ def test_held_out_samples_are_not_seen():
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"patterns": ("spiral",)}, "spiral; there are: uniform, random, poisson, partial_fourier"),
+        ({"patterns": ("spiral",)}, "spiral; there are: uniform, random, poisson, partial_fourier, radial"),
+        ({"patterns": ("radial", "uniform")}, "expected radial alone or patterns on the grid"),
+        ({"patterns": ("radial",), "noiseless": False}, "noiseless is false, which radial scans cannot have"),
+        ({"measured": 1.5}, "measured is 1.5, expected 0 to 1"),
         ({"coils": (4, 2)}, r"coils is \(4, 2\)"),
         ({"matrix": (64,)}, "matrix is"),
         ({"acceleration": (0.5, 2)}, "acceleration is"),
