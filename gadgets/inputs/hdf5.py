@@ -33,9 +33,7 @@ def volumes(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
         images = []
         for number, (data, counts) in enumerate(raw(path, name)):
             if not counts.all():
-                raise ValueError(
-                    f"{path}: slice {number} lacks {np.count_nonzero(counts == 0)} of {len(counts)} lines"
-                )
+                raise ValueError(f"{path}: slice {number} lacks {np.count_nonzero(counts == 0)} of {len(counts)} lines")
             images.append(_combined(data))
         yield name, np.stack(images)
 

@@ -78,7 +78,7 @@ def raw(path: Path, group: str) -> list[tuple[Samples, NDArray[np.int64]]]:
             counts[key][place] += 1
     width = round(matrix.x * encoding.reconSpace.fieldOfView_mm.x / fov.x)
     return [
-        (_cropped(data / np.maximum(counts[key], 1)[:, None], width), counts[key])
+        (_cropped(data / np.maximum(counts[key], 1, dtype=np.float32)[:, None], width), counts[key])
         for key, data in sorted(slices.items())
     ]
 

@@ -39,9 +39,7 @@ def measured_maps(kspace: NDArray[np.complexfloating]) -> NDArray[np.complex64]:
     values = csm[:, some[:, 0], some[:, 1]].T
     # Places from -1 to 1 along each axis.
     half = np.array(csm.shape[1:]) / 2
-    spline = RBFInterpolator(
-        some / half - 1, np.concatenate([values.real, values.imag], axis=1), smoothing=_SMOOTHING
-    )
+    spline = RBFInterpolator(some / half - 1, np.concatenate([values.real, values.imag], axis=1), smoothing=_SMOOTHING)
     axis = np.arange(_GRID) / (_GRID / 2) - 1
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     real, imaginary = np.split(spline(grid), 2, axis=1)
