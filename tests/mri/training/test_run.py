@@ -11,6 +11,7 @@ pytest.importorskip("pytorch_lightning", reason="training needs the extra [train
 from gadgets.mri.methods.modl import Modl, ModlNetwork
 from gadgets.mri.models import card as cards
 from gadgets.mri.training.dataset import Generated, Simulated
+from gadgets.mri.training.losses import l1
 from gadgets.mri.training.recipe import Data, Recipe, Schedule
 from gadgets.mri.training.run import train
 from gadgets.mri.training.simulation import Simulation
@@ -62,6 +63,23 @@ def test_resumed_training_equals_uninterrupted_training(tmp_path):
         assert value.equal(resumed[name]), name
     begun = ModlNetwork(**RECIPE.network).state_dict()
     assert any(not value.equal(begun[name]) for name, value in whole.items())
+
+
+def test_networks_learn_along_spokes():
+    """Down the gradient of a batch, its loss falls: operators along a trajectory pass it on to the networks."""
+    simulation = replace(RECIPE.simulation, patterns=("radial",))
+    example = Simulated(Generated(4, 0, size=32), simulation, batches=1, batch=2, seed=0)[0]
+    torch.manual_seed(0)
+    network = ModlNetwork(**RECIPE.network)
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = l1(network(example.kspace, example.csm), example.image)
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0]
 
 
 def test_there_must_be_something_to_resume(tmp_path):
