@@ -23,14 +23,16 @@ _LEAST_SQUARES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class EspiritL1:
-    """min_x ||P F S x - y||^2 / 2 + regularisation s ||W x||_1 by FISTA, W orthogonal wavelets, for random sampling.
+    """min_x ||P F S x - y||^2 / 2 + regularisation s mean_t ||W_t x||_1 by FISTA, W_t orthogonal wavelets moved by t.
 
-    image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0); 0 outside the support of the maps.
-    s is the intensity of the object (mean of |x| weighted with |x|) in a first image by least squares, so that
-    `regularisation` has no unit: coefficients of that share of the object's intensity and below are taken for noise
-    and aliasing, and those above are lowered by as much. The default of 0.005 is below what is seen on a screen.
-    Coefficients of the lowest band (`levels` times halved) have no cost. Each iteration moves the wavelets'
-    blocks by another random shift, the same ones in each call. `wavelet`: "haar" or "daubechies4".
+    image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), sampled at random; 0 outside the
+    support of the maps. s is the intensity of the object (mean of |x| weighted with |x|) in a first image by least
+    squares, so that `regularisation` has no unit: coefficients of that share of the object's intensity and below are
+    taken for noise and aliasing, and those above are lowered by as much. The default of 0.005 is below what is seen on
+    a screen. Coefficients of the lowest band (`levels` times halved) have no cost. `wavelet`: "haar" or "daubechies4".
+    Each iteration moves the wavelets' blocks by another shift t, in random order but the same in each call. An iterate
+    leans to the last few t. So the last of the `iterations` is a step without momentum to the mean of the images that
+    2^levels shifts lead to.
     With `sets` of maps, x has as many images and (S x)_c = sum_s csm_sc x_s; the image that is returned has magnitude
     sqrt(sum_s |x_s|^2) and the phase of the first. Two serve where the object is larger than the field of view.
     Lustig, Donoho and Pauly, MRM 2007;58:1182. doi:10.1002/mrm.21391
@@ -46,6 +48,8 @@ class EspiritL1:
     def __post_init__(self) -> None:
         if not self.regularisation >= 0:
             raise ValueError(f"EspiritL1.regularisation is {self.regularisation}, expected 0 or more")
+        if self.iterations < 1:
+            raise ValueError(f"EspiritL1.iterations is {self.iterations}, expected 1 or more")
         if self.sets < 1:
             raise ValueError(f"EspiritL1.sets is {self.sets}, expected 1 or more")
 
@@ -72,14 +76,20 @@ class EspiritL1:
             wavelet=self.wavelet,
             generator=torch.Generator().manual_seed(0),
         )
+        step = 1 / operator.bound
+
+        def gradient(x: Tensor) -> Tensor:
+            return gram(x) - rhs
+
         image = fista(
-            lambda x: gram(x) - rhs,
+            gradient,
             sparsity,
             start,
-            step=1 / operator.bound,
-            iterations=self.iterations,
+            step=step,
+            iterations=self.iterations - 1,
             # Between two shifts the prior is another one, and where momentum points says nothing.
             restart=False,
             batch_dims=volumes,
         ).x
+        image = sparsity.mean_prox(image - step * gradient(image), step)
         return combine_sets(image * (calibration.unflatten(-4, (self.sets, -1)) != 0).any(dim=-4))
