@@ -44,7 +44,7 @@ from tests.support.brain import brain
 from tests.support.sampled_phantom import phantom_scan, random_sampling
 
 # Moves of the wavelets' blocks along y and x, over which the objective is averaged.
-_LENGTH = range(2**EspiritL1().levels)
+_LENGTH = range(2 ** EspiritL1().levels)
 MOVES = {"not moved": [(0, 0)], "diagonal": [(n, n) for n in _LENGTH], "all": list(product(_LENGTH, _LENGTH))}
 
 Objectives = dict[str, Callable[[Tensor], float]]

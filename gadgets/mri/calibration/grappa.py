@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv3d, pad
 
+from gadgets.mri.calibration.kernel_noise import noise_beyond
 from gadgets.mri.calibration.sampling import Lattice
 
 
@@ -21,10 +22,11 @@ def grappa_kernels(
     neighbours: int = 3,
     damping: float = 1e-3,
     fit_lattice: bool = False,
+    matrix: Sequence[int] | None = None,
 ) -> Tensor:
     """Weights (step k2, step k1, coil, coil, d2, d1, d0) from fully sampled data (coil, k2, k1, k0).
 
-    min_w sum_k sum_c |s_c(k + t) - sum_{j,d} w_tc,jd s_j(k + D d)|^2 + damping * energy ||w||^2
+    min_w sum_k sum_c |s_c(k + t) - sum_{j,d} w_tc,jd s_j(k + D d)|^2 + (damping * energy + noise) ||w||^2
 
     for each offset t = (t2, t1) from a line k of the lattice to a line between it and the next, 0 <= t < step, over all
     places k of the block at once. D d = (step2 d2 + shift d1, step1 d1, d0), see `Lattice`. Sources are `lines` lines
@@ -35,6 +37,8 @@ def grappa_kernels(
 
     Weights for t = 0 copy the line of the lattice, or with `fit_lattice` are fitted as the others are: what is damped
     in the lines between is then damped in those of the lattice too.
+
+    `noise` is 0 without the `matrix` (k2, k1, k0) of the k-space that is to be made; with it, see `noise_beyond`.
 
     Raises ValueError where the block is too small for kernels of that size.
     Griswold et al., MRM 2002;47:1202. doi:10.1002/mrm.10171
@@ -62,7 +66,10 @@ def grappa_kernels(
     gram = (sources @ sources.mH).to(torch.complex128)
     cross = (sources @ targets.mH).to(torch.complex128)
     energy = gram.diagonal().real.mean()
-    gram.diagonal().add_(torch.where(energy > 0, damping * energy, 1))
+    ridge = damping * energy
+    if matrix is not None:
+        ridge = ridge + noise_beyond(sources.unflatten(1, (-1, patches.shape[3])), block.shape[1:], matrix)
+    gram.diagonal().add_(torch.where(energy > 0, ridge, 1))
     weights = torch.linalg.solve(gram, cross).mH.to(block.dtype)
     weights = weights.reshape(*steps, len(block), len(block), *size)
     if not fit_lattice:

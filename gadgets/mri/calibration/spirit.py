@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import torch
 from torch import Tensor
 
+from gadgets.mri.calibration.kernel_noise import noise_beyond
 from gadgets.mri.fft import fft
 
 
-def spirit_kernels(block: Tensor, *, kernel: int = 5, damping: float = 1e-2) -> Tensor:
+def spirit_kernels(
+    block: Tensor, *, kernel: int = 5, damping: float = 1e-2, matrix: Sequence[int] | None = None
+) -> Tensor:
     """g (*other, coil, coil, d2, d1, d0) from fully sampled data (*other, coil, k2, k1, k0).
 
-    min_g sum_k |s_c(k) - sum_{j,d} g_cj(d) s_j(k + d)|^2 + damping * energy ||g_c||^2
+    min_g sum_k |s_c(k) - sum_{j,d} g_cj(d) s_j(k + d)|^2 + (damping * energy + noise) ||g_c||^2
 
     for each coil c, over all places k of the block whose neighbours all lie in it; d runs over `kernel` points per
     axis (odd; at most the length of the block) around 0, and g_cc(0) = 0. `energy` is the mean energy of a neighbour
-    over all places.
+    over all places. `noise` is 0 without the `matrix` (k2, k1, k0) of the k-space that is to be made; with it, see
+    `noise_beyond`.
 
-    All coils come from one inverse: with P = (A A^H + damping energy)^-1, A the neighbourhoods as columns, the row that
-    predicts element t from the others is -P_t / P_tt.
+    All coils come from one inverse: with P = (A A^H + damping energy + noise)^-1, A the neighbourhoods as columns, the
+    row that predicts element t from the others is -P_t / P_tt.
 
     Raises ValueError for an even kernel.
     Lustig and Pauly, MRM 2010;64:457. doi:10.1002/mrm.22428
@@ -39,7 +44,10 @@ def spirit_kernels(block: Tensor, *, kernel: int = 5, damping: float = 1e-2) -> 
         columns = patches.permute(0, 4, 5, 6, 1, 2, 3).flatten(4).flatten(0, 3)
         gram = (columns @ columns.mH).to(torch.complex128)
         energy = gram.diagonal().real.mean()
-        gram.diagonal().add_(torch.where(energy > 0, damping * energy, 1))
+        ridge = damping * energy
+        if matrix is not None:
+            ridge = ridge + noise_beyond(columns.unflatten(1, (-1, patches.shape[3])), lengths, matrix)
+        gram.diagonal().add_(torch.where(energy > 0, ridge, 1))
         rows = torch.linalg.inv(gram)[centres]
         own = torch.arange(n_coils, device=block.device), centres
         rows = -rows / rows[own][:, None]

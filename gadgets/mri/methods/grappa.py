@@ -28,7 +28,8 @@ class Grappa:
 
     Weights depend on the sampling of the data, so `calibrate` returns the calibration data with the maps, and weights
     are fitted in the call. `lines`: lines of the lattice per accelerated axis that a missing one is made from;
-    `samples`: points of the readout; `damping`: Tikhonov's, relative to the mean energy of a source.
+    `samples`: points of the readout; `damping`: Tikhonov's, relative to the mean energy of a source, to which is added
+    what the noise asks for, as it is found in the calibration data (see `noise_beyond`).
     Griswold et al., MRM 2002;47:1202. doi:10.1002/mrm.10171
     Breuer et al., MRM 2006;55:549. doi:10.1002/mrm.20787
     """
@@ -65,7 +66,9 @@ class Grappa:
         blocks, maps = (x.reshape(-1, *x.shape[-4:]) for x in (block, csm))
 
         def solve(regular: Lattice, source: int) -> Tensor:
-            return grappa_unmixing(self._kernels(blocks[source], regular), maps[source], shift=regular.shift)
+            return grappa_unmixing(
+                self._kernels(blocks[source], regular, kspace.matrix), maps[source], shift=regular.shift
+            )
 
         return unmixing(kspace, csm, solve, csm.conj())
 
@@ -82,11 +85,11 @@ class Grappa:
                 continue
             key = source, *regular.steps, regular.shift
             if key not in known:
-                known[key] = self._kernels(blocks[source], regular)
+                known[key] = self._kernels(blocks[source], regular, kspace.matrix)
             full[index] = torch.where(mask, data[index], grappa_fill(data[index], known[key], regular))
         return full.reshape(kspace.data.shape)
 
-    def _kernels(self, block: Tensor, regular: Lattice) -> Tensor:
+    def _kernels(self, block: Tensor, regular: Lattice, matrix: tuple[int, int, int]) -> Tensor:
         return grappa_kernels(
             block,
             regular.steps,
@@ -94,4 +97,5 @@ class Grappa:
             lines=self.lines,
             samples=self.samples,
             damping=self.damping,
+            matrix=matrix,
         )

@@ -26,8 +26,9 @@ class Spirit:
     calibration data; it is applied as a matrix of coils at each point of the image, which takes memory for coils^2
     numbers per point. Coil images are combined with adaptive maps from the calibration data.
 
-    `kernel`: points per axis, odd; `damping`: Tikhonov's for the kernels, relative to the mean energy of a neighbour.
-    The number of `iterations` regularises; `tolerance` is the relative residual at which to stop before.
+    `kernel`: points per axis, odd; `damping`: Tikhonov's for the kernels, relative to the mean energy of a neighbour,
+    to which is added what the noise asks for, as it is found in the calibration data (see `noise_beyond`). The number
+    of `iterations` regularises; `tolerance` is the relative residual at which to stop before.
     Lustig and Pauly, MRM 2010;64:457. doi:10.1002/mrm.22428
     """
 
@@ -57,7 +58,7 @@ class Spirit:
 
     def _missing(self, kspace: KSpace, images: Tensor, block: Tensor) -> Tensor:
         """Coil images of the samples that were not acquired."""
-        kernels = spirit_kernels(block, kernel=self.kernel, damping=self.damping)
+        kernels = spirit_kernels(block, kernel=self.kernel, damping=self.damping, matrix=kspace.matrix)
         matrices = image_matrices(kernels, kspace.matrix)
         matrices.diagonal(dim1=-5, dim2=-4).sub_(1)
         deviation = CoilMixingOp(matrices).gram

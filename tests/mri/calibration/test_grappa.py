@@ -5,6 +5,7 @@ import torch
 
 from gadgets.mri.calibration.grappa import grappa_fill, grappa_kernels
 from gadgets.mri.calibration.sampling import lattice
+from gadgets.mri.fft import ifft
 from gadgets.mri.phantom.scan import cartesian
 from tests.support.lattices import lattice_mask
 
@@ -67,3 +68,24 @@ def test_too_few_lines_are_refused_with_how_many_are_needed():
 def test_a_kernel_of_one_line_is_refused():
     with pytest.raises(ValueError, match="1 lines, 5 samples and 3 neighbours, expected at least 2 lines"):
         grappa_kernels(torch.ones(2, 1, 8, 16, dtype=torch.complex64), (1, 2), lines=1)
+
+
+def noisy_block(snr):
+    """24 calibration lines of the phantom; noise against the brightest point of the image."""
+    data = torch.from_numpy(cartesian((64, 64, 1), coils=8))
+    generator = torch.Generator().manual_seed(0)
+    scale = float(ifft(data, (-3, -2, -1)).norm(dim=0).max())
+    return (data + scale / snr * torch.randn(data.shape, dtype=data.dtype, generator=generator))[:, :, 20:44]
+
+
+def test_the_more_noise_the_smaller_the_weights_for_a_larger_k_space():
+    shares = []
+    for snr in (3e4, 300, 30, 3):
+        block = noisy_block(snr)
+        alone, larger = (grappa_kernels(block, (1, 2), matrix=matrix)[0, 1] for matrix in (None, (1, 64, 64)))
+        shares.append(float(larger.norm() / alone.norm()))
+        # The block is all there is to make: the fit counts all of the noise.
+        assert grappa_kernels(block, (1, 2), matrix=block.shape[1:])[0, 1].equal(alone)
+    # Without noise of note the ridge stays that of `damping`.
+    assert shares[0] > 0.99
+    assert shares == sorted(shares, reverse=True) and shares[-1] < 0.7

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from gadgets.mri.calibration.grappa import grappa_kernels
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
+from gadgets.mri.methods import grappa
 from gadgets.mri.methods.adaptive_combine import AdaptiveCombine
 from gadgets.mri.methods.cg_sense import CgSense
 from gadgets.mri.methods.grappa import Grappa
@@ -77,6 +79,22 @@ def test_a_shifted_lattice_is_filled_where_the_rectangular_one_cannot_be():
         for mask in (lattice_mask((16, 24, 24), (2, 1)), lattice_mask((16, 24, 24), (2, 1), shift=1))
     )
     assert shifted < 0.25 * rectangular
+
+
+@pytest.mark.parametrize(("snr", "gain"), [(30, 1.1), (3000, 0.99)])
+def test_weights_are_chosen_by_the_noise_of_the_scan(data, snr, gain, monkeypatch):
+    """Against the same damping in all of k-space, whatever the noise: better with much noise, as good with little."""
+    generator = torch.Generator().manual_seed(0)
+    scale = float(ifft(data, (-3, -2, -1)).norm(dim=0).max())
+    noisy = data + scale / snr * torch.randn(data.shape, dtype=data.dtype, generator=generator)
+    method = Grappa()
+    kspace = sampled(noisy, 3, lines=slice(20, 44))
+    calibration = method.calibrate(kspace)
+    full = method(KSpace.from_data(data), calibration).numpy()
+    chosen = nrmse(method(kspace, calibration).numpy(), full)
+    monkeypatch.setattr(grappa, "grappa_kernels", lambda *given, matrix, **named: grappa_kernels(*given, **named))
+    fixed = nrmse(method(kspace, calibration).numpy(), full)
+    assert fixed > gain * chosen
 
 
 def test_irregular_sampling_is_refused_with_the_reason(data):

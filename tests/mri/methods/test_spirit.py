@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from gadgets.mri.calibration.spirit import spirit_kernels
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
+from gadgets.mri.methods import spirit
 from gadgets.mri.methods.spirit import Spirit
 from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.quality.errors import nrmse
@@ -43,6 +45,21 @@ def test_a_noiseless_phantom_sampled_in_any_way(data, kind, limit):
     assert nrmse(image.numpy(), full.numpy()) < limit
     zero_filled = Spirit(damping=1e-3, iterations=0)(kspace, calibration)
     assert 3 * nrmse(image.numpy(), full.numpy()) < nrmse(zero_filled.numpy(), full.numpy())
+
+
+@pytest.mark.parametrize(("snr", "gain"), [(30, 1.03), (3000, 0.99)])
+def test_kernels_are_chosen_by_the_noise_of_the_scan(data, snr, gain, monkeypatch):
+    """Against the same damping whatever the noise: better with much noise, as good with little."""
+    generator = torch.Generator().manual_seed(0)
+    scale = float(ifft(data, (-3, -2, -1)).norm(dim=0).max())
+    noisy = data + scale / snr * torch.randn(data.shape, dtype=data.dtype, generator=generator)
+    method = Spirit()
+    kspace = sampled(noisy, "regular")
+    calibration = method.calibrate(kspace)
+    full = method(KSpace.from_data(data), calibration).numpy()
+    chosen = nrmse(method(kspace, calibration).numpy(), full)
+    monkeypatch.setattr(spirit, "spirit_kernels", lambda *given, matrix, **named: spirit_kernels(*given, **named))
+    assert nrmse(method(kspace, calibration).numpy(), full) > gain * chosen
 
 
 def test_what_was_acquired_is_kept(data):
