@@ -13,7 +13,7 @@ from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.operators.sensitivity import combine_sets
-from gadgets.mri.priors.wavelet_l1 import WaveletL1
+from gadgets.mri.priors.wavelet_l1 import Moves, WaveletL1
 from gadgets.mri.solvers.cg import cg
 from gadgets.mri.solvers.fista import fista
 
@@ -74,7 +74,7 @@ class EspiritL1:
             weight=self.regularisation * intensity(start),
             levels=self.levels,
             wavelet=self.wavelet,
-            generator=torch.Generator().manual_seed(0),
+            moves=Moves(self.levels, torch.Generator().manual_seed(0)),
         )
         step = 1 / operator.bound
 

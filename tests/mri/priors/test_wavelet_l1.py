@@ -4,7 +4,11 @@ from itertools import product
 
 import torch
 
-from gadgets.mri.priors.wavelet_l1 import WaveletL1
+from gadgets.mri.priors.wavelet_l1 import Moves, WaveletL1
+
+
+def moves(levels):
+    return Moves(levels, torch.Generator().manual_seed(1))
 
 
 def test_smooth_brightness_costs_nothing():
@@ -15,11 +19,11 @@ def test_smooth_brightness_costs_nothing():
     assert prior.value(torch.randn_like(x)) > 1
 
 
-def test_a_generator_draws_a_new_shift_each_time():
+def test_moves_draw_a_new_shift_each_time():
     torch.manual_seed(0)
     x = torch.randn(1, 16, 16, dtype=torch.complex128)
-    prior = WaveletL1(generator=torch.Generator().manual_seed(1))
-    again = WaveletL1(generator=torch.Generator().manual_seed(1))
+    prior = WaveletL1(moves=moves(3))
+    again = WaveletL1(moves=moves(3))
     first = prior.prox(x, 1.0)
     assert not torch.allclose(first, prior.prox(x, 1.0))
     assert first.equal(again.prox(x, 1.0))
@@ -28,7 +32,7 @@ def test_a_generator_draws_a_new_shift_each_time():
 def test_a_cycle_of_shifts_has_each_of_an_axis_once():
     torch.manual_seed(0)
     x = torch.randn(1, 16, 16, dtype=torch.complex128)
-    prior = WaveletL1(levels=2, generator=torch.Generator().manual_seed(1))
+    prior = WaveletL1(levels=2, moves=moves(2))
     expected = [WaveletL1(levels=2, shift=(0, *yx)).prox(x, 1.0) for yx in product(range(4), range(4))]
     for _ in range(3):
         proxes = [prior.prox(x, 1.0) for _ in range(4)]
@@ -39,7 +43,7 @@ def test_a_cycle_of_shifts_has_each_of_an_axis_once():
 def test_the_mean_prox_is_the_mean_of_a_cycle():
     torch.manual_seed(0)
     x = torch.randn(1, 16, 16, dtype=torch.complex128)
-    one, other = (WaveletL1(levels=2, generator=torch.Generator().manual_seed(1)) for _ in range(2))
+    one, other = (WaveletL1(levels=2, moves=moves(2)) for _ in range(2))
     mean = sum(one.prox(x, 1.0) for _ in range(4)) / 4
     torch.testing.assert_close(other.mean_prox(x, 1.0), mean)
     plain = WaveletL1(levels=2, shift=(0, 1, 2))
