@@ -17,11 +17,18 @@ from gadgets.mri.models.trained import trained
 from gadgets.mri.networks.residual_cnn import ResidualCnn
 from gadgets.mri.networks.unet import Unet
 from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.solvers.cg import cg
 from gadgets.mri.solvers.unrolled import proximal_step, unrolled
+
+# Of the least squares that iterations may begin at, in units of the largest eigenvalue there can be.
+_DAMPING = 0.01
 
 
 class ModlNetwork(nn.Module):
-    """What `Modl` trains: `iterations` of z = N(x), x = argmin ||A x - y||^2 + w ||x - z||^2, from x = A^H y.
+    """What `Modl` trains: `iterations` of z = N(x), x = argmin ||A x - y||^2 + w ||x - z||^2.
+
+    They begin at x = A^H y, as published, or with `start_iterations` at that many of conjugate gradients for
+    argmin ||A x - y||^2 + ||x||^2 / 100: where coils can unfold, no network needs to learn how.
 
     N is a residual network or, with `levels`, a U-Net. `shared`: one network and one weight w in all iterations, as
     published; else each has its own. w = softplus of what is learned. `checkpointed`: an iteration of training is
@@ -37,6 +44,7 @@ class ModlNetwork(nn.Module):
         levels: int = 0,
         shared: bool = True,
         cg_iterations: int = 6,
+        start_iterations: int = 0,
         checkpointed: bool = True,
     ) -> None:
         super().__init__()
@@ -48,19 +56,23 @@ class ModlNetwork(nn.Module):
         )
         # softplus(-3) = 0.05: as much trust in the data as the paper begins with.
         self.weights = nn.Parameter(torch.full((made,), -3.0))
-        self.iterations, self.cg_iterations, self.checkpointed = iterations, cg_iterations, checkpointed
+        self.iterations, self.cg_iterations, self.start_iterations = iterations, cg_iterations, start_iterations
+        self.checkpointed = checkpointed
 
     def forward(self, kspace: KSpace, csm: Tensor) -> Tensor:
         """The image (*other, 1, z, y, x)."""
         kspace.require_maps(csm)
         operator = encoding(kspace, csm)
         gram, rhs = operator.gram, operator.H(kspace.data)
+        start, volumes = rhs, range(len(kspace.other))
+        if self.start_iterations:
+            start = cg(lambda x: gram(x) + _DAMPING * x, rhs, iterations=self.start_iterations, batch_dims=volumes).x
         chosen = [k % len(self.networks) for k in range(self.iterations)]
-        solve = partial(proximal_step, gram, rhs, iterations=self.cg_iterations, batch_dims=range(len(kspace.other)))
+        solve = partial(proximal_step, gram, rhs, iterations=self.cg_iterations, batch_dims=volumes)
         return unrolled(
             [self.networks[index] for index in chosen],
             lambda x, z, k: solve(z, softplus(self.weights[chosen[k]])),
-            rhs,
+            start,
             checkpointed=self.checkpointed and self.training,
         )
 
