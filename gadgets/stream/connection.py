@@ -193,6 +193,10 @@ class Connection:
         message_id(item)
         self.transport.send(item)
 
+    def abandoned(self) -> bool:
+        """Whether nobody waits any more for what is made here, and long work should end."""
+        return self.transport.abandoned()
+
     # -- what a gadget may change
 
     def filter(self, predicate: type | Callable[[Any], bool]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import select
 import socket
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -37,6 +38,10 @@ class Transport(Protocol):
 
     def send_bytes(self, data: bytes) -> None:
         """Send a message that somebody else encoded."""
+        ...
+
+    def abandoned(self) -> bool:
+        """Whether nobody takes what is sent any more, as far as can be told without sending."""
         ...
 
     def readable(self) -> Readable:
@@ -110,6 +115,12 @@ class SocketTransport:
     def send_bytes(self, data: bytes) -> None:
         self.socket.sendall(data)
 
+    def abandoned(self) -> bool:
+        # Without any event asked for, the end of the other side in both directions is what remains.
+        ended = select.poll()
+        ended.register(self.socket, 0)
+        return bool(ended.poll(0))
+
     def readable(self) -> Readable:
         return self
 
@@ -139,6 +150,9 @@ class MemoryTransport:
 
     def send_bytes(self, data: bytes) -> None:
         self.sent += decoded(data)
+
+    def abandoned(self) -> bool:
+        return False
 
     def readable(self) -> Readable:
         return io.BytesIO()

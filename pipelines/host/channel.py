@@ -68,6 +68,10 @@ class Channel:
             self._closed = True
             self._changed.notify_all()
 
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
     def cancel(self) -> None:
         """Drop everything; whoever waits here, or comes later, gets Stopped."""
         with self._changed:
@@ -103,6 +107,9 @@ class ChannelTransport:
 
     def readable(self) -> Readable:
         return io.BytesIO()
+
+    def abandoned(self) -> bool:
+        return self.inbox.cancelled
 
     def want_raw(self, mid: int) -> None:
         """Items have no bytes here; the connection encodes the ones that a reader asks for."""

@@ -20,6 +20,7 @@ from typing import IO
 from gadgets.stream.connection import Connection
 from gadgets.stream.control import Close, Config, Header
 from gadgets.stream.errors import Stopped, StreamError, TruncatedMessage, describe_error
+from gadgets.stream.notices import NOTICE
 from gadgets.stream.peer import ERRORS_AT_ONCE
 from gadgets.stream.transport import SocketTransport
 
@@ -29,9 +30,10 @@ START_SECONDS = 60.0
 EXIT_SECONDS = 10.0
 CONNECT_TRIES = 5
 SETTLE_SECONDS = 1.0
+LOOK_SECONDS = 0.2
 KEPT_LINES = 30
 # As the gadgetron package writes what its gadget logs.
-_WARNING = re.compile(r" WARNING \[ext\. \d+ \S+\] (.*)")
+_TOLD = re.compile(r" (WARNING|NOTICE) \[ext\. \d+ \S+\] (.*)")
 LEFT = "it closed before the end of its input"
 
 
@@ -94,9 +96,10 @@ class _Lines(threading.Thread):
         with self._stream:
             for line in self._stream:
                 self.last.append(line.rstrip())
-                if warning := _WARNING.search(line):
+                if told := _TOLD.search(line):
                     # Those of a gadget in this process go to the client too.
-                    logging.getLogger("gadgets.external").warning("%s", warning[1])
+                    level = logging.WARNING if told[1] == "WARNING" else NOTICE
+                    logging.getLogger("gadgets.external").log(level, "%s", told[2])
                 else:
                     log.info("%s", line.rstrip())
 
@@ -138,6 +141,7 @@ def _relay(sock: socket.socket, connection: Connection, reason: Callable[[str], 
     transport = SocketTransport(sock)
     ended = threading.Event()
     stopped = threading.Event()
+    over = threading.Event()
 
     def feed() -> None:
         try:
@@ -147,6 +151,9 @@ def _relay(sock: socket.socket, connection: Connection, reason: Callable[[str], 
                 transport.send(item)
             transport.send(Close())
             ended.set()
+            while not over.wait(LOOK_SECONDS):
+                if connection.abandoned():
+                    raise Stopped("the chain was stopped")
         except Stopped:
             stopped.set()
             sock.shutdown(socket.SHUT_RDWR)
@@ -170,6 +177,8 @@ def _relay(sock: socket.socket, connection: Connection, reason: Callable[[str], 
                 left = isinstance(error, ConnectionError) or not ended.wait(SETTLE_SECONDS)
                 told = reason(LEFT if left else "it ended the connection without CLOSE")
             raise ExternalError(told) from error
+        finally:
+            over.set()
         # Its CLOSE may be here before the feeder, which has just sent ours, could say so.
         early = not ended.wait(SETTLE_SECONDS) or _left_unread(sock)
     if early:

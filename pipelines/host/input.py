@@ -38,8 +38,9 @@ class ClientInput:
         self._poll.register(sock, select.POLLIN)
         self._poll.register(self._wakened, select.POLLIN)
         self._abandoned = select.poll()
+        # Without any event asked for, the end of the other side is what remains: of a client, in both directions.
+        self._abandoned.register(sock, 0)
         if output is not None:
-            # Without any event asked for, the end of the other side is what remains.
             self._abandoned.register(output, 0)
             self._poll.register(output, 0)
         self.ended = False

@@ -19,6 +19,7 @@ from gadgets.stream.connection import parse_header
 from gadgets.stream.errors import ProtocolError, Stopped, StreamError, describe_error
 from gadgets.stream.ids import MessageId, describe
 from gadgets.stream.limits import Limits
+from gadgets.stream.notices import NOTICE
 
 from . import config, parameters, queries, xml
 from .assembly import assemble
@@ -30,6 +31,7 @@ from .nodes import Pipeline
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 5.0
+LOOK_SECONDS = 0.2
 # A session without a header runs its gadgets on an empty scan, as in a Gadgetron.
 NO_HEADER = (
     b'<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><experimentalConditions>'
@@ -195,9 +197,26 @@ class Session:
         return pipeline, first
 
     def _stream(self, chain: Chain, first: Any) -> None:
+        source = threading.Thread(target=self._take, args=(chain, first), name="input", daemon=True)
         output = threading.Thread(target=self._deliver, args=(chain,), name="output", daemon=True)
         chain.start()
         output.start()
+        source.start()
+        while source.is_alive() or output.is_alive():
+            (source if source.is_alive() else output).join(LOOK_SECONDS)
+            if self._gone or self.client.abandoned():
+                # Whoever is about to take input, or at work on what it took before, ends for want of anyone to take it.
+                chain.stop()
+                self.client.wake()
+        if not (self._sent or self.outcome.error or chain.failure):
+            # An end without any word would leave the operator guessing.
+            n = self.outcome.acquisitions
+            self.text("INFO", f"{self.outcome.pipeline} has ended and sent nothing for {n} acquisitions")
+        self.outcome.stuck = not chain.finish(STOP_SECONDS)
+        if self.outcome.stuck:
+            log.error("a gadget did not stop within %g s", STOP_SECONDS)
+
+    def _take(self, chain: Chain, first: Any) -> None:
         try:
             self._feed(chain, first)
             chain.input.close()
@@ -206,17 +225,6 @@ class Session:
         except Exception as error:
             chain.stop()
             self._fail(error)
-        while output.is_alive():
-            output.join(0.2)
-            if self._gone or self.client.abandoned():
-                chain.stop()
-        if not (self._sent or self.outcome.error or chain.failure):
-            # An end without any word would leave the operator guessing.
-            n = self.outcome.acquisitions
-            self.text("INFO", f"{self.outcome.pipeline} has ended and sent nothing for {n} acquisitions")
-        self.outcome.stuck = not chain.finish(STOP_SECONDS)
-        if self.outcome.stuck:
-            log.error("a gadget did not stop within %g s", STOP_SECONDS)
 
     def _feed(self, chain: Chain, item: Any) -> None:
         while not isinstance(item, control.Close):
@@ -260,11 +268,14 @@ class Session:
 
 
 class TextHandler(logging.Handler):
-    """Warnings of the gadgets, for the client's console."""
+    """Warnings of the gadgets, and their notices, for the client's console."""
 
     def __init__(self, session: Session):
-        super().__init__(logging.WARNING)
+        super().__init__(NOTICE)
         self.session = session
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.session.text(record.levelname if len(record.levelname) <= 7 else "ERROR", record.getMessage())
+        # Clients know the levels of FIRE alone.
+        level = "INFO" if record.levelno == NOTICE else record.levelname
+        level = level if len(level) <= 7 else "ERROR"
+        self.session.text(level, record.getMessage())
