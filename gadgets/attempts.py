@@ -17,7 +17,10 @@ from gadgets.mri.models.card import ModelCard
 from gadgets.mri.models.trained import reads
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.deadline import deadline
-from gadgets.stream.errors import describe_error
+from gadgets.mri.solvers.fit import State
+from gadgets.mri.solvers.progress import listening
+from gadgets.progress import Progress
+from gadgets.stream.errors import Stopped, describe_error
 from gadgets.tensors import brightness, over_receivers, require_calibration
 
 log = logging.getLogger(__name__)
@@ -51,7 +54,9 @@ class Made:
     by: the attempt that made it; reason: why not the method that was asked for, where it did not. residual: of the
     image ||P F S x - y|| / ||y|| (1, S, N); support: share of the points at which maps are not 0; both where somebody
     wants to know, and there are maps. Seconds that calibration took, None where it was there before, and
-    reconstruction.
+    reconstruction. Of what was fitted, iterations: how many were done, and of how many; late: the seconds of the
+    deadline that ended the fit before, 0 where none did; start: of which slice the fit was that it started from, if
+    any.
     """
 
     by: Attempt
@@ -60,21 +65,27 @@ class Made:
     support: float | None = None
     calibration_seconds: float | None = None
     reconstruction_seconds: float = 0.0
+    iterations: tuple[int, int] | None = None
+    late: float = 0.0
+    start: str = ""
 
 
 class Attempt:
-    """A method on a device, with what it has calibrated so far in this scan.
+    """A method on a device, with what it has calibrated so far in this scan, and the last that it has fitted.
 
+    warm_start: a fit starts from the last one of the same encoding space, number of coils and matrix; else none does.
     card: of its model, once it was looked at. reading: seconds that reading the model took, 0 where it was in memory.
     """
 
-    def __init__(self, name: str, method: Method, device: torch.device):
+    def __init__(self, name: str, method: Method, device: torch.device, *, warm_start: bool = True):
         self.name = name
         self.method = method
         self.device = device
+        self.warm_start = warm_start
         self.card: ModelCard | None = None
         self.reading = 0.0
         self._calibrations: dict[tuple[Any, ...], Tensor | None] = {}
+        self._fits: dict[tuple[Any, ...], tuple[State, str]] = {}
         log.info("%r on %s", method, device)
 
     @property
@@ -109,11 +120,15 @@ class Attempt:
         between = time.monotonic()
         part = one.kspace.to(self.device)
         found = None if calibration is None else calibration.to(self.device)
-        plain, bright = self._image(part, found, None if one.csm is not None else one.receivers)
+        alike = (one.space, part.n_coils, part.image_matrix)
+        before, start = self._fits.get(alike, (None, ""))
+        plain, bright, fitted = self._image(part, found, None if one.csm is not None else one.receivers, before)
         image = plain * bright
         wrong = int((~torch.isfinite(image)).sum())
         if wrong:
             raise ValueError(f"its image has {wrong} points of {image.numel()} that are NaN or infinite")
+        if fitted is not None and self.warm_start:
+            self._fits[alike] = fitted, str(one)
         seconds = time.monotonic() - between
         maps = found if looked_at else None
         return image.cpu(), Made(
@@ -122,17 +137,27 @@ class Attempt:
             support=None if maps is None else _share(maps, part.n_coils),
             calibration_seconds=between - started if fresh else None,
             reconstruction_seconds=seconds,
+            start=start,
         )
 
-    def _image(self, part: KSpace, calibration: Tensor | None, receivers: Tensor | None) -> tuple[Tensor, Tensor | int]:
-        """The images of a slice, and what makes them as bright as the receivers see it, where those are given."""
-        if receivers is None or calibration is None:
-            return self.method(part, calibration), 1
-        sets = getattr(self.method, "sets", 1)
-        if sets > 1:
-            # Each set has a brightness of its own, and the image is of all together.
-            return self.method(part, over_receivers(calibration, receivers, sets)), 1
-        return self.method(part, calibration), brightness(calibration, receivers, part.n_coils)
+    def _image(
+        self, part: KSpace, calibration: Tensor | None, receivers: Tensor | None, start: State | None
+    ) -> tuple[Tensor, Tensor | int, State | None]:
+        """The images of a slice, what makes them as bright as the receivers see it, where those are given, and what was
+        fitted to it.
+        """
+        bright: Tensor | int = 1
+        if receivers is not None and calibration is not None:
+            sets = getattr(self.method, "sets", 1)
+            if sets > 1:
+                # Each set has a brightness of its own, and the image is of all together.
+                calibration = over_receivers(calibration, receivers, sets)
+            else:
+                bright = brightness(calibration, receivers, part.n_coils)
+        if hasattr(self.method, "fitted"):
+            image, fitted = self.method.fitted(part, calibration, start=start)
+            return image, bright, fitted
+        return self.method(part, calibration), bright, None
 
     def _calibration(self, one: Slice) -> tuple[bool, Tensor | None]:
         """What the method calibrated for a slice, from its reference or from its data, and whether it did so now."""
@@ -151,13 +176,23 @@ class Guarded:
     """A method, and another that reconstructs in its place from the slice on at which it has failed.
 
     It fails by whatever it raises, by an image that is not finite, by a model that is not made for the scan, and by
-    taking more than `limit` seconds for a slice (0: as long as it likes). It is then not tried again in this scan: what
-    made it fail is mostly the same in the next slice, each try may cost the whole limit, and a series is compared best
-    whose images come from one method. Without a fallback, failing ends the scan.
+    taking more than `limit` seconds for a slice (0: as long as it likes); a fit that has something by then ends with it
+    instead. It is then not tried again in this scan: what made it fail is mostly the same in the next slice, each try
+    may cost the whole limit, and a series is compared best whose images come from one method. Without a fallback,
+    failing ends the scan; so does that nobody waits for it any more.
     """
 
-    def __init__(self, first: Attempt, fallback: Attempt | None, *, limit: float, field_tesla: float | None):
+    def __init__(
+        self,
+        first: Attempt,
+        fallback: Attempt | None,
+        progress: Progress,
+        *,
+        limit: float = 0.0,
+        field_tesla: float | None = None,
+    ):
         self.first, self.fallback = first, fallback
+        self.progress = progress
         self.limit, self.field_tesla = limit, field_tesla
         self.reason = ""
 
@@ -166,14 +201,21 @@ class Guarded:
 
         looked_at: with its residual and the support, which learned methods always have.
 
-        Raises ValueError, or RuntimeError, naming the method, the slice and the cause.
+        Raises ValueError, or RuntimeError, naming the method, the slice and the cause; Stopped where nobody waits.
         """
         looked_at = looked_at or self.first.learned
         if not self.reason:
+            self.progress.begin(f"{self.first.name} at {one}")
             try:
                 self.first.prepare(one.kspace, self.field_tesla)
-                with deadline(self.limit):
-                    return self.first(one, looked_at=looked_at)
+                with deadline(self.limit) as limit, listening(self.progress):
+                    image, made = self.first(one, looked_at=looked_at)
+                done, total = self.progress.done, self.progress.total
+                return image, replace(
+                    made, iterations=(done, total) if total else None, late=limit.seconds if limit.met else 0.0
+                )
+            except Stopped:
+                raise
             except Exception as error:
                 if self.fallback is None:
                     raise _named(error, f"{self.first.name} at {one}") from error

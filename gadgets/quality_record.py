@@ -7,8 +7,9 @@ estimated from the first slice (1 after noise adjustment). first_image_seconds: 
 until its images were sent.
 
 slices: for each slice, in order, what is said of it in `gadgets.attempts.Made`, with its coils and acceleration, and
-the residual of each of its N and S. failures: where, which method, why, and which one served instead; what nothing
-could serve for is the outcome.
+the residual of each of its N and S; of what was fitted, iterations: done, and of how many, whether the deadline
+stopped it, and start: of which slice the fit was that it started from. failures: where, which method, why, and which
+one served instead; what nothing could serve for is the outcome.
 """
 
 from __future__ import annotations
@@ -93,6 +94,9 @@ class QualityRecord:
                 "residual": None if made.residual is None else made.residual.flatten().tolist(),
                 "calibration_seconds": made.calibration_seconds,
                 "reconstruction_seconds": made.reconstruction_seconds,
+                "iterations": None if made.iterations is None else list(made.iterations),
+                "stopped_by_deadline": made.late > 0,
+                "start": made.start or None,
             }
         )
 

@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import ismrmrd
-import numpy as np
 import torch
-from gadgetron.types.image_array import ImageArray
-from gadgetron.types.recon_data import ReconBit, ReconBuffer, ReconData
+from gadgetron.types.recon_data import ReconBit, ReconData
 from torch import Tensor
 
-from gadgets.attempts import Attempt, Guarded, Made, Slice, warm
+from gadgets.attempts import Attempt, Guarded, warm
+from gadgets.behind import Behind
 from gadgets.calibrations import device_of
 from gadgets.mri import methods
-from gadgets.mri.kspace import KSpace
-from gadgets.outputs.image_headers import image_headers
-from gadgets.outputs.images import Counter, image_array
-from gadgets.outputs.meta import new_meta
-from gadgets.outputs.provenance import record_instead, record_method, record_model, record_residual
-from gadgets.outputs.sampling import AXES, record_range, record_sampling
-from gadgets.packages import versions
+from gadgets.progress import Progress
 from gadgets.properties import gadget
 from gadgets.quality_record import QualityRecord
 from gadgets.receivers import receivers_of
-from gadgets.recon_buffers import holds_maps, slices
+from gadgets.reconstruction import Reconstruction
 from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
-from gadgets.stream.dtypes import ACQUISITION_HEADER
-from gadgets.stream.headers import header_array
-from gadgets.tensors import (
-    References,
-    encoded_field,
-    first_of_slice,
-    kspace,
-    of_slice,
-    reference,
-    tensor,
-    to_reconstructed,
-    warm_torch,
-)
-from gadgets.trajectory import require_trajectory
+from gadgets.stream.errors import describe_error
+from gadgets.tensors import References, warm_torch
+
+log = logging.getLogger(__name__)
 
 _resident = Resident("reconstruct", warm_torch)
+# What takes long, so that previews of the slices to come need not wait for it.
+_behind = Resident("reconstruct behind", warm_torch)
 
 # Properties that are none of the method's.
-_OWN = ("method", "device", "fallback", "deadline", "qa")
+_OWN = ("method", "device", "fallback", "deadline", "preview", "warm_start", "qa")
 
 
 def _check(properties: Mapping[str, Any]) -> None:
@@ -57,6 +42,8 @@ def _check(properties: Mapping[str, Any]) -> None:
     methods.create(properties["method"], settings)
     if properties["fallback"]:
         methods.create(properties["fallback"])
+    if properties["preview"] and hasattr(methods.create(properties["preview"]), "fitted"):
+        raise ValueError(f"preview is {properties['preview']}, which takes long: expected a method that fits nothing")
     device_of(properties["device"])
     if not properties["deadline"] >= 0:
         raise ValueError(f"deadline is {properties['deadline']}, expected 0 seconds or more")
@@ -70,6 +57,8 @@ def reconstruct(
     device: str = "auto",
     fallback: str = "",
     deadline: float = 0.0,
+    preview: str = "",
+    warm_start: bool = True,
     qa: Path | None = None,
     **settings: str,
 ) -> None:
@@ -79,11 +68,24 @@ def reconstruct(
     fields of the method. device: `auto` (CUDA where there is one), or a device by its name.
 
     deadline: seconds that the method may take for a slice, 0 for no limit; it looks at the clock before each iteration.
+    A method that fits networks to the scan ends by it with what has served best on samples held out so far, and the
+    image's comment and meta say so; others fail.
     fallback: the name of a method, with its own defaults, that reconstructs in place of `method` where that fails: by
     whatever it raises, by an image that is not finite, for want of memory, past the deadline, and by a model that is
     missing, is not what its card says, or is not made for the scan (coils, matrix, acceleration, trajectory, field). It
     does so for the rest of the scan; a warning goes to the client at once, and the image's comment, series and meta
     say so. With none, failing is the end of the scan.
+
+    preview: the name of a method, with its own defaults, whose images are sent at once: of encoding space e in series
+    100 + e, said to be preliminary in comment, series and meta. Those by `method` follow when they are done. They are
+    made behind the scan: data of further slices are taken, and their previews sent, meanwhile. Where a preview fails, a
+    warning goes to the client, and the scan goes on without.
+
+    warm_start: methods that fit networks to the scan start each slice and repetition from the fit of the one before (of
+    the same encoding space, coils and matrix), which takes them far fewer iterations; the meta says from which. An
+    image then depends on those before it; with false, slices are treated alike.
+
+    How far a fit is goes to the client's console and to the log. Where the client goes away, it ends.
 
     Maps in the reference (`coil_sensitivities`) are used where they are there. Else the method calibrates itself once
     for each slice, by the reference or, without one, by the fully sampled centre of the data. Of several N and S, the
@@ -104,14 +106,26 @@ def reconstruct(
     repetition at which it happened.
     """
     there = device_of(device)
-    guarded = Guarded(
-        Attempt(method, methods.create(method, settings), there),
-        Attempt(fallback, methods.create(fallback), there) if fallback else None,
-        limit=deadline,
-        field_tesla=_field(connection.header),
-    )
-    with QualityRecord(qa, _measurement(connection.header), guarded) as record:
-        _reconstruct(connection, _Reconstruction(guarded, record, connection))
+    behind = Behind(connection, _behind)
+    header, field = connection.header, _field(connection.header)
+    first = Attempt(method, methods.create(method, settings), there, warm_start=warm_start)
+    second = Attempt(fallback, methods.create(fallback), there) if fallback else None
+    guarded = Guarded(first, second, Progress(behind.abandoned), limit=deadline, field_tesla=field)
+    early = None
+    if preview:
+        quick = Attempt(preview, methods.create(preview), there)
+        plain = Guarded(quick, None, Progress(behind.abandoned), field_tesla=field)
+        early = Reconstruction(plain, header, final=repr(first.method))
+    with QualityRecord(qa, _measurement(header), guarded) as record, behind:
+        final = Reconstruction(guarded, header, record)
+        for bit, space, receivers in _bits(connection, behind.send):
+            record.arrived()
+            if early is None:
+                behind.send(_resident(final.images, bit, space, receivers))
+            else:
+                _preview(behind, early, bit, space, receivers)
+                behind.submit(partial(final.images, bit, space, receivers))
+            record.sent()
 
 
 def preload(method: str, model: str) -> float:
@@ -124,106 +138,30 @@ def preload(method: str, model: str) -> float:
     return time.monotonic() - started
 
 
-def _reconstruct(connection: Connection, worker: _Reconstruction) -> None:
+def _preview(behind: Behind, early: Reconstruction, bit: ReconBit, space: int, receivers: Tensor | None) -> None:
+    """Send preliminary images; what makes them may fail."""
+    try:
+        images = _resident(early.images, bit, space, receivers)
+    except (ValueError, RuntimeError) as error:
+        log.warning("there are no preliminary images: %s", describe_error(error))
+    else:
+        behind.send(images)
+
+
+def _bits(connection: Connection, send: Callable[[Any], None]) -> Iterator[tuple[ReconBit, int, Tensor | None]]:
+    """What there is to reconstruct, with its encoding space and the receivers; all else is sent on."""
     references = References()
+    receivers: Tensor | None = None
     for item in connection.blocks():
         if (found := receivers_of(item)) is not None:
-            worker.receivers = torch.from_numpy(found)
-            continue
-        if not isinstance(item, ReconData):
-            connection.send(item)
-            continue
-        worker.record.arrived()
-        for space, bit in enumerate(item.bits):
-            complete = references.complete(bit, space)
-            if complete.data.data.size:
-                connection.send(_resident(worker.images, complete, space))
-                worker.record.sent()
-
-
-class _Reconstruction:
-    """A method at work on one scan."""
-
-    def __init__(self, guarded: Guarded, record: QualityRecord, connection: Connection):
-        self.guarded = guarded
-        self.record = record
-        self.connection = connection
-        self.counter = Counter()
-        self.receivers: Tensor | None = None
-
-    def images(self, bit: ReconBit, space: int) -> ImageArray:
-        """The images of one encoding space."""
-        require_trajectory(self.connection.header, space, bit.data)
-        whole = kspace(bit.data)
-        pixels = torch.zeros((*whole.other, 1, *whole.image_matrix), dtype=torch.complex64)
-        found: dict[int, Made] = {}
-        for loc, one in self._slices(bit, whole, space):
-            pixels[loc : loc + 1], found[loc] = self.guarded(one, looked_at=self.record.folder is not None)
-            self.record.add(one, found[loc])
-        return self._array(pixels, bit.data, space, found)
-
-    def _slices(self, bit: ReconBit, whole: KSpace, space: int) -> Iterator[tuple[int, Slice]]:
-        """What there is of each slice of which something was acquired, with its LOC."""
-        csm = tensor(bit.ref.data) if holds_maps(bit.ref) else None
-        own = None if csm is not None or bit.ref is None or not bit.ref.data.size else reference(bit.ref, bit.data)
-        for loc, number in enumerate(slices(bit.data)):
-            if number is not None:
-                source = own if own is not None and own.mask[loc].any() else whole
-                yield (
-                    loc,
-                    Slice(
-                        kspace=of_slice(whole, loc),
-                        csm=None if csm is None else csm[loc : loc + 1],
-                        reference=partial(first_of_slice, source, loc),
-                        number=number,
-                        repetition=_repetition(bit.data),
-                        space=space,
-                        receivers=self.receivers,
-                    ),
-                )
-
-    def _array(self, pixels: Tensor, buffer: ReconBuffer, space: int, found: Mapping[int, Made]) -> ImageArray:
-        if buffer.trajectory is None:
-            pixels, field_of_view = to_reconstructed(pixels, buffer.sampling)
-            encoded = encoded_field(buffer.data.shape[0], buffer.sampling)
+            receivers = torch.from_numpy(found)
+        elif not isinstance(item, ReconData):
+            send(item)
         else:
-            # Made on the reconstructed matrix and field of view as they are.
-            encoded = field_of_view = list(buffer.sampling.recon_FOV)
-        matrix = tuple(pixels.shape[:-4:-1])
-        zoom = [made / own if own > 0 else 1.0 for made, own in zip(field_of_view, encoded, strict=True)]
-        headers = image_headers(buffer, matrix, field_of_view, image_type=ismrmrd.IMTYPE_COMPLEX, series=space)
-        measurement = self.connection.header.measurementInformation
-        protocol = (measurement.protocolName if measurement else None) or ""
-        # In the order in which images are described.
-        places = iter(np.ndindex(headers.shape[::-1]))
-
-        def describe(header: Any) -> ismrmrd.Meta:
-            loc, s, n = next(places)
-            made = found.get(loc)
-            if made is None:
-                # Nothing was acquired, and there is no image.
-                return ismrmrd.Meta()
-            settings = repr(made.by.method)
-            meta = new_meta(header, ["deepgadgets", made.by.name], comment=settings, description=protocol)
-            self._record(meta, made, s, n)
-            record_sampling(meta, space, buffer.sampling, matrix, zoom)
-            if buffer.trajectory is not None:
-                for axis, length in zip(AXES, matrix, strict=True):
-                    record_range(meta, axis, length)
-            return meta
-
-        return image_array(pixels.numpy(), headers, describe, self.counter)
-
-    def _record(self, meta: ismrmrd.Meta, made: Made, s: int, n: int) -> None:
-        """Say how an image was made."""
-        record_method(meta, repr(made.by.method), versions())
-        if made.by.card is not None:
-            record_model(meta, made.by.card.name, made.by.card.sha256)
-        if made.residual is not None and self.guarded.first.learned:
-            record_residual(meta, float(made.residual[0, s, n]))
-        if made.reason:
-            first = self.guarded.first
-            record_instead(meta, made.by.name, first.name, repr(first.method), made.reason)
+            for space, bit in enumerate(item.bits):
+                complete = references.complete(bit, space)
+                if complete.data.data.size:
+                    yield complete, space, receivers
 
 
 def _measurement(header: Any) -> str:
@@ -235,9 +173,3 @@ def _field(header: Any) -> float | None:
     """The field of the scanner in tesla, where the header says it."""
     field = getattr(header.acquisitionSystemInformation, "systemFieldStrength_T", None)
     return float(field) if field else None
-
-
-def _repetition(buffer: ReconBuffer) -> int:
-    """The repetition that a buffer belongs to."""
-    headers = header_array(buffer.headers, ACQUISITION_HEADER)
-    return int(headers["idx"]["repetition"].max())

@@ -7,7 +7,7 @@ each thread that calls it. Made anew for every scan they cost more than a small 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -26,4 +26,8 @@ class Resident:
 
     def __call__(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What `function` returns; what it raises is raised here."""
-        return self._executor.submit(function, *arguments, **named).result()
+        return self.submit(function, *arguments, **named).result()
+
+    def submit(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> Future[T]:
+        """The same, without waiting for it."""
+        return self._executor.submit(function, *arguments, **named)

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from gadgets.stream.notices import NOTICE
 from pipelines.commands import NAMES
 
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     # Before torch is imported: its threads must sleep when they wait, since gadgets share the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    level = logging.DEBUG if parsed.debug else logging.INFO if parsed.command == "serve" else logging.WARNING
+    level = logging.DEBUG if parsed.debug else logging.INFO if parsed.command == "serve" else NOTICE
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
         status: int = parsed.main(parsed)

@@ -16,9 +16,12 @@ from gadgets.mri.methods.modl import ModlNetwork
 from gadgets.mri.models.card import read, sha256
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.phantom.scan import cartesian
+from gadgets.mri.solvers.progress import report
 from gadgets.outputs.images import split
+from gadgets.progress import Progress
 from gadgets.reconstruct import preload, reconstruct
 from gadgets.stream.connection import Connection
+from gadgets.stream.errors import Stopped
 from gadgets.stream.transport import MemoryTransport
 from gadgets.tensors import kspace as kspace_of
 from gadgets.tensors import tensor
@@ -74,7 +77,8 @@ def a_slice(number, repetition=0):
 def guarded(first, second=None, **settings):
     cpu = torch.device("cpu")
     fallback = None if second is None else Attempt("second", second, cpu)
-    return Guarded(Attempt("first", first, cpu), fallback, **{"limit": 0.0, "field_tesla": None} | settings)
+    progress = Progress(lambda: False)
+    return Guarded(Attempt("first", first, cpu), fallback, progress, **settings)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +120,46 @@ def test_what_is_no_failure_of_the_method_is_not_caught():
 
     with pytest.raises(KeyboardInterrupt):
         guarded(Interrupted(), Scripted(1))(a_slice(0))
+
+
+def test_a_scan_that_nobody_waits_for_is_no_failure_of_the_method(caplog):
+    """It ends, and nothing is made in its place."""
+
+    class Fitting(Scripted):
+        def __call__(self, kspace, calibration):
+            report(1, 10, "so far")
+            nobody.append(True)
+            report(2, 10, "so far")
+            raise AssertionError
+
+    nobody, second = [], Scripted(1)
+    both = guarded(Fitting(), second)
+    both.progress = Progress(lambda: bool(nobody))
+    with pytest.raises(Stopped):
+        both(a_slice(0))
+    assert (both.reason, second.calls) == ("", 0)
+    assert not any(record.levelno >= logging.WARNING for record in caplog.records)
+
+
+def test_a_fit_starts_from_the_last_one_that_is_alike():
+    class Fitting(Scripted):
+        def fitted(self, kspace, calibration, *, start):
+            self.script.append(start)
+            return torch.ones(1, 1, 1, 1, *kspace.matrix), {"number": torch.tensor(float(len(self.script)))}
+
+    first = Fitting()
+    alone = guarded(first)
+    wide = a_slice(2)
+    data = torch.ones(1, 1, 1, 2, 1, 4, 8, dtype=torch.complex64)
+    wide = replace(wide, kspace=KSpace.from_data(data))
+    others = [a_slice(0), a_slice(1), wide, replace(a_slice(3), space=1), a_slice(0, 1)]
+    starts = [alone(one)[1].start for one in others]
+    assert starts == ["", "slice 0, repetition 0", "", "", "slice 1, repetition 0"]
+    numbers = [None if start is None else int(start["number"]) for start in first.script]
+    assert numbers == [None, 1, None, None, 2]
+    cold = Guarded(Attempt("first", Fitting(), torch.device("cpu"), warm_start=False), None, Progress(lambda: False))
+    assert [cold(one)[1].start for one in others[:2]] == ["", ""]
+    assert cold.first.method.script == [None, None]
 
 
 def test_nothing_of_what_failed_is_held_in_memory():

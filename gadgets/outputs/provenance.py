@@ -3,7 +3,9 @@
 ReconMethod: the method with all its settings. ReconVersions: packages and their versions. Of learned methods also
 ReconModel and ReconModelSha256 (of the file of weights), and ReconResidual: ||P F S x - y|| / ||y||, how far the image
 is from the data. Where another method served in place of the one that was asked for: ReconInsteadOf, that method, and
-ReconReason, why.
+ReconReason, why. ReconStopped: after how many iterations the deadline ended a fit. ReconStart:
+of which slice and repetition the fit was that another one started from. ReconPreliminary: of images that others will
+follow, the method of those.
 """
 
 from __future__ import annotations
@@ -41,3 +43,25 @@ def record_instead(meta: ismrmrd.Meta, served: str, failed: str, settings: str, 
     put(meta, "ImageComments", f"{short}, which failed: {reason}; {meta['ReconMethod']}")
     put(meta, "SequenceDescriptionAdditional", short)
     meta["SeriesDescription"] = f"{meta.get('SeriesDescription', '')} ({short})".strip()
+
+
+def record_stopped(meta: ismrmrd.Meta, done: int, total: int, seconds: float) -> None:
+    """Write that a deadline of so many seconds ended a fit before its last iteration, in the comment too."""
+    meta["ReconStopped"] = f"after {done} of {total} iterations by the deadline of {seconds:g} s"
+    put(meta, "ImageComments", f"stopped {meta['ReconStopped']}; {meta['ImageComments']}")
+
+
+def record_start(meta: ismrmrd.Meta, where: str) -> None:
+    """Write that a fit started from the one of another slice or repetition."""
+    meta["ReconStart"] = where
+
+
+def record_preliminary(meta: ismrmrd.Meta, served: str, final: str) -> None:
+    """Write that `served` (a name) made an image to be seen until those by `final` (settings) are there.
+
+    It is in the comment and in the name of the series, which viewers show, and in an entry of its own.
+    """
+    meta["ReconPreliminary"] = final
+    put(meta, "ImageComments", f"preliminary, by {served}; to be followed by {final}")
+    put(meta, "SequenceDescriptionAdditional", f"{served} preliminary")
+    meta["SeriesDescription"] = f"{meta.get('SeriesDescription', '')} (preliminary)".strip()

@@ -89,13 +89,13 @@ def module_and_target(node: Gadget | Execute) -> tuple[str, str]:
 
 
 def check_client_property(name: str, value: str, *, allow: Sequence[str] = (), place: str = "") -> None:
-    """Refuse what a client may not set, in XML or otherwise: a ``method``, or a ``fallback`` for it, by the dotted name
-    of code that is not ours, and a ``model`` by the path of a file.
+    """Refuse what a client may not set, in XML or otherwise: a ``method``, or a ``fallback`` or ``preview`` for it, by
+    the dotted name of code that is not ours, and a ``model`` by the path of a file.
 
     Raises ConfigError; ``place`` is put before its message.
     """
     value = value.strip()
-    if name in ("method", "fallback") and "." in value and not _below(value, (_METHODS, *allow)):
+    if name in ("method", "fallback", "preview") and "." in value and not _below(value, (_METHODS, *allow)):
         known = ", ".join(["the methods by their names", *allow])
         raise ConfigError(f"{name} {value!r} is not allowed from a client; allowed: {known}", place=place)
     if name == "model" and not re.fullmatch(r"[\w-]*", value):

@@ -10,7 +10,7 @@ from math import cos, pi
 import torch
 from torch import Tensor, nn
 
-from gadgets.mri.solvers.deadline import require_time
+from gadgets.mri.solvers.deadline import late, unhurried
 from gadgets.mri.solvers.progress import report
 
 #: A module's state_dict, cloned.
@@ -62,6 +62,8 @@ def fit(
     Kingma and Ba, ICLR 2015. arXiv:1412.6980
     """
     _require(iterations, rate, every, window, patience, average)
+    # Solvers inside look at the clock too, and would end the fit without what it has.
+    loss, validate = unhurried(loss), None if validate is None else unhurried(validate)
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=rate)
     averages = [parameter.detach().clone() for parameter in parameters] if average else parameters
@@ -70,7 +72,7 @@ def fit(
     smoothed: list[float] = []
     state, kept, done = _state(module), 0, 0
     with torch.inference_mode(mode=False), torch.enable_grad():
-        while done < iterations and not _late(looked=bool(losses)):
+        while done < iterations and not late(begun=bool(losses)):
             optimiser.param_groups[0]["lr"] = rate * (1 + cos(pi * done / iterations)) / 2
             optimiser.zero_grad()
             value = loss(done)
@@ -113,17 +115,6 @@ def _require(iterations: int, rate: float, every: int, window: int, patience: in
         raise ValueError(f"rate is {rate}, expected more than 0")
     if not 0 <= average < 1:
         raise ValueError(f"average is {average}, expected 0 or more and less than 1")
-
-
-def _late(*, looked: bool) -> bool:
-    """Whether the deadline has passed. Raises TimeoutError where there is nothing to end with."""
-    try:
-        require_time()
-    except TimeoutError:
-        if not looked:
-            raise
-        return True
-    return False
 
 
 def _state(module: nn.Module) -> State:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gadgets.mri.solvers.deadline import deadline, require_time
+from gadgets.mri.solvers.deadline import deadline, late, require_time, unhurried
 
 
 def test_without_a_limit_there_is_always_time():
@@ -47,6 +47,32 @@ def test_another_thread_has_its_own_time():
         thread.start()
         thread.join()
     assert not failed
+
+
+def test_what_ends_by_a_limit_with_what_it_has_may_use_it():
+    with deadline(0.01) as limit:
+        assert not late(begun=True)
+        time.sleep(0.02)
+        with pytest.raises(TimeoutError, match="limit of 0.01 s"):
+            late(begun=False)
+        with pytest.raises(TimeoutError):
+            require_time()
+        assert not limit.met
+        assert late(begun=True) and limit.met
+        require_time()
+        # The next that begins has no time left, and nothing to end with.
+        with pytest.raises(TimeoutError):
+            late(begun=False)
+    with deadline(0) as limit:
+        assert not late(begun=True) and not limit.met
+
+
+def test_a_function_that_ends_whatever_the_time():
+    with deadline(1e-6):
+        time.sleep(0.001)
+        unhurried(require_time)()
+        with pytest.raises(TimeoutError):
+            require_time()
 
 
 def test_limits_below_zero_are_refused():

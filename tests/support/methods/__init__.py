@@ -1,1 +1,1 @@
-"""Methods of reconstruction that fail."""
+"""Methods of reconstruction that fail, or take long."""
