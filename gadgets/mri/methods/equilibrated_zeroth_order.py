@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gadgets.mri.calibration.intensity import intensity
-from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
-from gadgets.mri.models.card import ModelCard
-from gadgets.mri.models.trained import trained
+from gadgets.mri.learned import Learned
 from gadgets.mri.networks.functional import Functional, slope
 from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.solvers._progress import Minimisation
 from gadgets.mri.solvers.equilibrium import equilibrium
 
 
@@ -40,6 +39,12 @@ class EquilibratedZerothOrderNetwork(nn.Module):
         self, kspace: KSpace, csm: Tensor, *, iterations: int | None = None, tolerance: float | None = None
     ) -> Tensor:
         """The image (*other, 1, z, y, x)."""
+        return self.minimum(kspace, csm, iterations=iterations, tolerance=tolerance).x
+
+    def minimum(
+        self, kspace: KSpace, csm: Tensor, *, iterations: int | None = None, tolerance: float | None = None
+    ) -> Minimisation:
+        """The image, and how near to rest descent came."""
         kspace.require_maps(csm)
         operator = encoding(kspace, csm)
         rhs = operator.H(kspace.data)
@@ -55,13 +60,15 @@ class EquilibratedZerothOrderNetwork(nn.Module):
             iterations=self.iterations if iterations is None else iterations,
             memory=5,
             tolerance=self.tolerance if tolerance is None else tolerance,
+            # The gradient comes to rest as slowly as the image: stopped early, it is too short and points elsewhere.
+            backward_iterations=self.iterations,
             batch_dims=range(len(kspace.other)),
         )
-        return found.x * unit
+        return replace(found, x=found.x * unit)
 
 
 @dataclass(frozen=True, kw_only=True)
-class EquilibratedZerothOrder:
+class EquilibratedZerothOrder(Learned):
     """min_x ||P F S x - y||^2 / 2 + w R(x): R itself is the network, and the image is where descent comes to rest.
 
     image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), plane by plane; 0 outside the support
@@ -75,23 +82,10 @@ class EquilibratedZerothOrder:
 
     network: ClassVar[type[nn.Module]] = EquilibratedZerothOrderNetwork
 
-    model: str
     iterations: int = 200
     tolerance: float = 1e-5
 
-    def calibrate(self, reference: KSpace) -> Tensor:
-        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
-        return sensitivities(reference)
-
-    def trained(self, device: torch.device) -> tuple[nn.Module, ModelCard]:
-        """The network on a device, and its card; see `gadgets.mri.models.trained`."""
-        return trained(self.model, "equilibrated_zeroth_order", self.network, device)
-
-    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""
-        kspace.require_cartesian("equilibrated_zeroth_order")
-        kspace.require_finite()
-        network, _ = self.trained(kspace.data.device)
-        with torch.no_grad():
-            image: Tensor = network(kspace, calibration, iterations=self.iterations, tolerance=self.tolerance)
-        return image * (calibration != 0).any(dim=-4, keepdim=True)
+    def reconstruct(self, network: nn.Module, kspace: KSpace, csm: Tensor) -> Tensor:
+        """The image, by as many iterations as the settings of the method allow."""
+        image: Tensor = network(kspace, csm, iterations=self.iterations, tolerance=self.tolerance)
+        return image

@@ -1,8 +1,8 @@
-"""A convex regulariser that was trained against itself."""
+"""A convex regulariser that was trained as a critic."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gadgets.mri.calibration.intensity import intensity
-from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
-from gadgets.mri.models.card import ModelCard
-from gadgets.mri.models.trained import trained
+from gadgets.mri.learned import Learned
 from gadgets.mri.networks.functional import slope
 from gadgets.mri.networks.input_convex import InputConvex
 from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.solvers._progress import Minimisation
 from gadgets.mri.solvers.descent import descent
 
 # Of the last step in training: below the inverse of the curvature of the data term, which is 1 at most.
@@ -30,13 +29,17 @@ class IterativeRegularizationNetwork(nn.Module):
     Images are first divided by their intensity, so that psi sees the same brightness always.
     """
 
-    def __init__(self, *, width: int = 24, layers: int = 3, strong: float = 1e-3, iterations: int = 20) -> None:
+    def __init__(self, *, width: int = 24, layers: int = 3, strong: float = 1e-3, iterations: int = 40) -> None:
         super().__init__()
         self.psi = InputConvex(width=width, layers=layers, strong=strong)
-        self.weight = nn.Parameter(torch.tensor(-2.0))
+        self.weight = nn.Parameter(torch.tensor(-5.0))
         self.iterations = iterations
 
-    def forward(
+    def forward(self, kspace: KSpace, csm: Tensor, *, iterations: int | None = None, factor: float = 1.0) -> Tensor:
+        """The image (*other, 1, z, y, x)."""
+        return self.minimum(kspace, csm, iterations=iterations, factor=factor).x
+
+    def minimum(
         self,
         kspace: KSpace,
         csm: Tensor,
@@ -44,8 +47,13 @@ class IterativeRegularizationNetwork(nn.Module):
         iterations: int | None = None,
         factor: float = 1.0,
         start: Tensor | None = None,
-    ) -> Tensor:
-        """The image (*other, 1, z, y, x), from S^H F^H y or from `start`."""
+        watched: bool = False,
+    ) -> Minimisation:
+        """The image, from S^H F^H y or from `start`, and where `watched`, the objective on the way to it.
+
+        Its values are those of ||P F S x - y||^2 / 2 + factor w psi(x), all images of `kspace` together, in units of
+        their intensity and less ||y||^2 / 2.
+        """
         kspace.require_maps(csm)
         operator = encoding(kspace, csm)
         gram, rhs = operator.gram, operator.H(kspace.data)
@@ -58,19 +66,24 @@ class IterativeRegularizationNetwork(nn.Module):
         def gradient(x: Tensor) -> Tensor:
             return gram(x) - rhs + weight * slope(self.psi, x)[1]
 
+        def objective(x: Tensor) -> Tensor:
+            return (x.conj() * (gram(x) / 2 - rhs)).real.sum() + weight * self.psi(x).sum()
+
         with torch.no_grad():
-            x = descent(
+            found = descent(
                 gradient,
                 rhs if start is None else start / unit,
                 iterations=self.iterations if iterations is None else iterations,
                 batch_dims=range(len(kspace.other)),
-            ).x
+                objective=objective if watched else None,
+            )
+        x = found.x
         # At the minimum a step changes nothing, and knows in which direction the weight would.
-        return (x - _STEP * gradient(x) if torch.is_grad_enabled() else x) * unit
+        return replace(found, x=(x - _STEP * gradient(x) if torch.is_grad_enabled() else x) * unit)
 
 
 @dataclass(frozen=True, kw_only=True)
-class IterativeRegularization:
+class IterativeRegularization(Learned):
     """min_x ||P F S x - y||^2 / 2 + factor w psi(x), psi an input-convex network that was trained as a critic.
 
     image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), plane by plane; 0 outside the support
@@ -84,7 +97,6 @@ class IterativeRegularization:
 
     network: ClassVar[type[nn.Module]] = IterativeRegularizationNetwork
 
-    model: str
     iterations: int = 60
     factor: float = 1.0
 
@@ -92,19 +104,7 @@ class IterativeRegularization:
         if not self.factor >= 0:
             raise ValueError(f"IterativeRegularization.factor is {self.factor}, expected 0 or more")
 
-    def calibrate(self, reference: KSpace) -> Tensor:
-        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
-        return sensitivities(reference)
-
-    def trained(self, device: torch.device) -> tuple[nn.Module, ModelCard]:
-        """The network on a device, and its card; see `gadgets.mri.models.trained`."""
-        return trained(self.model, "iterative_regularization", self.network, device)
-
-    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""
-        kspace.require_cartesian("iterative_regularization")
-        kspace.require_finite()
-        network, _ = self.trained(kspace.data.device)
-        with torch.no_grad():
-            image: Tensor = network(kspace, calibration, iterations=self.iterations, factor=self.factor)
-        return image * (calibration != 0).any(dim=-4, keepdim=True)
+    def reconstruct(self, network: nn.Module, kspace: KSpace, csm: Tensor) -> Tensor:
+        """The image, by as many iterations as the settings of the method allow."""
+        image: Tensor = network(kspace, csm, iterations=self.iterations, factor=self.factor)
+        return image

@@ -10,10 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
-from gadgets.mri.models.card import ModelCard
-from gadgets.mri.models.trained import trained
+from gadgets.mri.learned import Learned
 from gadgets.mri.networks.residual_cnn import ResidualCnn
 from gadgets.mri.networks.unet import Unet
 from gadgets.mri.operators.encoding import encoding
@@ -78,7 +76,7 @@ class ModlNetwork(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Modl:
+class Modl(Learned):
     """min_x ||P F S x - y||^2 + w ||x - N(x)||^2, N a trained network, by a fixed number of alternations.
 
     image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), plane by plane; 0 outside the support
@@ -90,22 +88,3 @@ class Modl:
     """
 
     network: ClassVar[type[nn.Module]] = ModlNetwork
-
-    model: str
-
-    def calibrate(self, reference: KSpace) -> Tensor:
-        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
-        return sensitivities(reference)
-
-    def trained(self, device: torch.device) -> tuple[nn.Module, ModelCard]:
-        """The network on a device, and its card; see `gadgets.mri.models.trained`."""
-        return trained(self.model, "modl", self.network, device)
-
-    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""
-        kspace.require_cartesian("modl")
-        kspace.require_finite()
-        network, _ = self.trained(kspace.data.device)
-        with torch.inference_mode():
-            image: Tensor = network(kspace, calibration)
-        return image.clone() * (calibration != 0).any(dim=-4, keepdim=True)

@@ -9,10 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.kspace import KSpace
-from gadgets.mri.models.card import ModelCard
-from gadgets.mri.models.trained import trained
+from gadgets.mri.learned import Learned
 from gadgets.mri.networks.unet import Unet
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.unrolled import gradient_step, unrolled
@@ -37,7 +35,7 @@ class VarnetNetwork(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Varnet:
+class Varnet(Learned):
     """x_(k+1) = N_k(x_k) - t_k S^H F^H (P F S x_k - y), a variational network: N_k and t_k are trained.
 
     image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), plane by plane; 0 outside the support
@@ -49,22 +47,3 @@ class Varnet:
     """
 
     network: ClassVar[type[nn.Module]] = VarnetNetwork
-
-    model: str
-
-    def calibrate(self, reference: KSpace) -> Tensor:
-        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
-        return sensitivities(reference)
-
-    def trained(self, device: torch.device) -> tuple[nn.Module, ModelCard]:
-        """The network on a device, and its card; see `gadgets.mri.models.trained`."""
-        return trained(self.model, "varnet", self.network, device)
-
-    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image. Raises ValueError for a trajectory, for samples that are not finite, for maps of other shape."""
-        kspace.require_cartesian("varnet")
-        kspace.require_finite()
-        network, _ = self.trained(kspace.data.device)
-        with torch.inference_mode():
-            image: Tensor = network(kspace, calibration)
-        return image.clone() * (calibration != 0).any(dim=-4, keepdim=True)

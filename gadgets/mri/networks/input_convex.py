@@ -14,11 +14,12 @@ _SHARPNESS = 30.0
 
 
 class InputConvex(nn.Module):
-    """psi(x) = mean z_L + strong mean |x|^2 / 2, z_(l+1) = r(W_l z_l + V_l x + b_l), W_l >= 0, r a sharp softplus.
+    """psi(x) = mean z_L + strong mean |x|^2 / 2, z_(l+1) = r(|W_l| z_l + V_l x + b_l), r a sharp softplus.
 
-    complex images (*other, 1, z, y, x) to real numbers (*other, 1, 1, 1, 1), one for each volume. A sum with weights
-    W >= 0 of convex functions is convex, and so is a convex function that does not decrease of a convex one; V and b
-    are free. W are stored as they are and used through softplus, so they are never negative, whatever training does.
+    complex images (*other, 1, z, y, x) to real numbers (*other, 1, 1, 1, 1), one for each volume. A sum of convex
+    functions with weights that are not negative is convex, and so is a convex function that does not decrease of a
+    convex one; V and b are free. Only the magnitude of W is used, so psi is convex whatever training does, and a weight
+    moves as far in a step when it is small as when it is large: through an exponential, small ones would stay.
     Amos, Xu and Kolter, ICML 2017;70:146. arXiv:1609.07152
     As a regulariser: Mukherjee et al., arXiv:2008.02839.
     """
@@ -30,14 +31,16 @@ class InputConvex(nn.Module):
                 f"InputConvex has width {width}, {layers} layers and strong {strong}, expected at least 1, 1 and 0"
             )
         self.strong = strong
-        self.skips = nn.ModuleList(nn.Conv2d(2, width, 5, padding=2) for _ in range(layers))
-        shapes = [(width, width, 5, 5)] * (layers - 1) + [(1, width, 1, 1)]
-        # As softplus(w): about 1 / (inputs), so that activations keep their size from layer to layer.
+        skips = [nn.Conv2d(2, width, 3, padding=1) for _ in range(layers)]
+        for skip in skips:
+            # Rectifiers begin with their bend where most differences between neighbours are: at 0.
+            assert skip.bias is not None
+            nn.init.zeros_(skip.bias)
+        self.skips = nn.ModuleList(skips)
+        shapes = [(width, width, 3, 3)] * (layers - 1) + [(1, width, 1, 1)]
+        # On average 1 / (inputs), so that activations keep their size from layer to layer.
         self.weights = nn.ParameterList(
-            nn.Parameter(
-                torch.expm1(torch.tensor(1 / (shape[1] * shape[2] * shape[3]))).log() + 0.1 * torch.randn(shape)
-            )
-            for shape in shapes
+            nn.Parameter(2 * torch.rand(shape) / (shape[1] * shape[2] * shape[3])) for shape in shapes
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,8 +48,8 @@ class InputConvex(nn.Module):
         planes = to_planes(x)
         z = softplus(self.skips[0](planes), beta=_SHARPNESS)
         for skip, weight in zip(self.skips[1:], self.weights[:-1], strict=True):
-            z = softplus(conv2d(z, softplus(weight), padding=weight.shape[-1] // 2) + skip(planes), beta=_SHARPNESS)
-        z = conv2d(z, softplus(self.weights[-1]))
+            z = softplus(conv2d(z, weight.abs(), padding=1) + skip(planes), beta=_SHARPNESS)
+        z = conv2d(z, self.weights[-1].abs())
         axes = (-4, -3, -2, -1)
         values = z.reshape(*x.shape[:-4], 1, *x.shape[-3:]).mean(dim=axes, keepdim=True)
         return values + self.strong / 2 * x.abs().square().mean(dim=axes, keepdim=True)

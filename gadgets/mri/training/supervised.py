@@ -39,7 +39,12 @@ class Supervised(lightning.LightningModule):
 
     def training_step(self, example: Example, index: int) -> Tensor:
         """The loss of a batch. Raises ValueError where it is not finite, or misses samples that it is to look at."""
-        image = self(example)
+        total = self.loss(self(example), example)
+        self.log("loss", total, prog_bar=True, batch_size=len(example.image))
+        return total
+
+    def loss(self, image: Tensor, example: Example) -> Tensor:
+        """The weighted sum of the losses of an image. Raises ValueError as `training_step`."""
         total = torch.zeros((), device=image.device)
         for name, weight in self.losses.items():
             if name == "held_out":
@@ -50,8 +55,7 @@ class Supervised(lightning.LightningModule):
                 value = LOSSES[name](image, example.image)
             total = total + weight * value
         if not torch.isfinite(total):
-            raise ValueError(f"the loss of batch {index} of epoch {self.current_epoch} is {float(total)}")
-        self.log("loss", total, prog_bar=True, batch_size=len(image))
+            raise ValueError(f"the loss after {self.global_step} steps is {float(total)}")
         return total
 
     def validation_step(self, example: Example, index: int) -> None:
