@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
 from gadgets.stream.errors import Stopped
-from gadgets.stream.notices import NOTICE
-
-log = logging.getLogger(__name__)
 
 #: At most so often is anything told; a client that has gone is noticed by it, too.
 EVERY_SECONDS = 2.0
@@ -19,13 +15,13 @@ class Progress:
     """Listens to the fits of one scan (`gadgets.mri.solvers.progress`), one at a time.
 
     abandoned: whether nobody waits for the scan any more; it is asked at every report, and a fit then ends by Stopped.
-    tell: called with a line of text, by default a notice in the log. done, total: iterations of the fit that runs.
+    tell: called with a line of text. done, total: iterations of the fit that runs.
     """
 
-    def __init__(self, abandoned: Callable[[], bool], tell: Callable[[str], None] | None = None):
+    def __init__(self, abandoned: Callable[[], bool], tell: Callable[[str], None]):
         self.done = self.total = 0
         self._abandoned = abandoned
-        self._tell = tell or _notice
+        self._tell = tell
         self._what = ""
         self._told = -EVERY_SECONDS
 
@@ -47,7 +43,3 @@ class Progress:
         if now - self._told >= EVERY_SECONDS:
             self._told = now
             self._tell(f"{self._what}: {done} of {total} iterations, {text}")
-
-
-def _notice(text: str) -> None:
-    log.log(NOTICE, "%s", text)

@@ -16,6 +16,8 @@ from torch import Tensor
 from gadgets.attempts import Attempt, Guarded, warm
 from gadgets.behind import Behind
 from gadgets.calibrations import device_of
+from gadgets.detached import Detached
+from gadgets.jobs import Work
 from gadgets.mri import methods
 from gadgets.progress import Progress
 from gadgets.properties import gadget
@@ -34,7 +36,7 @@ _resident = Resident("reconstruct", warm_torch)
 _behind = Resident("reconstruct behind", warm_torch)
 
 # Properties that are none of the method's.
-_OWN = ("method", "device", "fallback", "deadline", "preview", "warm_start", "qa")
+_OWN = ("method", "device", "fallback", "deadline", "preview", "detach", "keep_days", "warm_start", "qa")
 
 
 def _check(properties: Mapping[str, Any]) -> None:
@@ -45,6 +47,10 @@ def _check(properties: Mapping[str, Any]) -> None:
     if properties["preview"] and hasattr(methods.create(properties["preview"]), "fitted"):
         raise ValueError(f"preview is {properties['preview']}, which takes long: expected a method that fits nothing")
     device_of(properties["device"])
+    if properties["detach"] and not properties["preview"]:
+        raise ValueError("detach needs a preview, which the scan is to end with")
+    if not properties["keep_days"] > 0:
+        raise ValueError(f"keep_days is {properties['keep_days']}, expected more than 0")
     if not properties["deadline"] >= 0:
         raise ValueError(f"deadline is {properties['deadline']}, expected 0 seconds or more")
 
@@ -58,6 +64,8 @@ def reconstruct(
     fallback: str = "",
     deadline: float = 0.0,
     preview: str = "",
+    detach: bool = False,
+    keep_days: float = 7.0,
     warm_start: bool = True,
     qa: Path | None = None,
     **settings: str,
@@ -78,8 +86,12 @@ def reconstruct(
 
     preview: the name of a method, with its own defaults, whose images are sent at once: of encoding space e in series
     100 + e, said to be preliminary in comment, series and meta. Those by `method` follow when they are done. They are
-    made behind the scan: data of further slices are taken, and their previews sent, meanwhile. Where a preview fails, a
-    warning goes to the client, and the scan goes on without.
+    made behind the scan: data of further slices are taken, and their previews sent, meanwhile; data that wait do so in
+    memory. Where a preview fails, a warning goes to the client, and the scan goes on without.
+
+    detach: the scan ends with its previews, and the images are made afterwards, as a job (`gadgets.jobs`) whose ID is
+    told to the client; `fetch`, or `deepgadgets fetch`, gives them as long as they are kept, for `keep_days`. Needs a
+    preview, and a server whose processes stay.
 
     warm_start: methods that fit networks to the scan start each slice and repetition from the fit of the one before (of
     the same encoding space, coils and matrix), which takes them far fewer iterations; the meta says from which. An
@@ -101,23 +113,26 @@ def reconstruct(
 
     Along a trajectory, readouts of all N and S of a slice serve for its calibration together.
 
-    Raises ValueError for a device that is absent, for an encoding space that is on no grid and whose acquisitions have
-    no trajectory, and what the method raises (many reconstruct nothing but Cartesian k-space), with the slice and
-    repetition at which it happened.
+    Raises ValueError for a device that is absent, for detach where the process ends with the scan, for an encoding
+    space that is on no grid and whose acquisitions have no trajectory, and what the method raises (many reconstruct
+    nothing but Cartesian k-space), with the slice and repetition at which it happened.
     """
     there = device_of(device)
-    behind = Behind(connection, _behind)
     header, field = connection.header, _field(connection.header)
     first = Attempt(method, methods.create(method, settings), there, warm_start=warm_start)
+    work = partial(Work, connection.raw_bytes.header, _measurement(header), repr(first.method), keep_days)
+    behind = Detached(connection, work) if detach else Behind(connection, _behind)
+    progress = Progress(behind.abandoned, behind.tell)
     second = Attempt(fallback, methods.create(fallback), there) if fallback else None
-    guarded = Guarded(first, second, Progress(behind.abandoned), limit=deadline, field_tesla=field)
+    guarded = Guarded(first, second, progress, limit=deadline, field_tesla=field)
     early = None
     if preview:
         quick = Attempt(preview, methods.create(preview), there)
-        plain = Guarded(quick, None, Progress(behind.abandoned), field_tesla=field)
+        plain = Guarded(quick, None, Progress(behind.abandoned, behind.tell), field_tesla=field)
         early = Reconstruction(plain, header, final=repr(first.method))
-    with QualityRecord(qa, _measurement(header), guarded) as record, behind:
-        final = Reconstruction(guarded, header, record)
+    record = QualityRecord(qa, _measurement(header), guarded)
+    final = Reconstruction(guarded, header, record)
+    with behind.scan(record):
         for bit, space, receivers in _bits(connection, behind.send):
             record.arrived()
             if early is None:
@@ -138,7 +153,9 @@ def preload(method: str, model: str) -> float:
     return time.monotonic() - started
 
 
-def _preview(behind: Behind, early: Reconstruction, bit: ReconBit, space: int, receivers: Tensor | None) -> None:
+def _preview(
+    behind: Behind | Detached, early: Reconstruction, bit: ReconBit, space: int, receivers: Tensor | None
+) -> None:
     """Send preliminary images; what makes them may fail."""
     try:
         images = _resident(early.images, bit, space, receivers)

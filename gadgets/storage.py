@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from gadgets import cache
+
 log = logging.getLogger(__name__)
 
 HOURS_KEPT = 48
@@ -89,17 +91,9 @@ def _parsed(body: bytes, measurement: str) -> StoredNoise:
 # -- files
 
 
-def _folder() -> Path:
-    chosen = os.environ.get("DEEPGADGETS_STORAGE")
-    if chosen:
-        return Path(chosen)
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "deepgadgets" / "noise"
-
-
 def _path(measurement: str) -> Path:
     """Measurement IDs come from anyone's header: the name of the file is made of their hash."""
-    return _folder() / f"{hashlib.sha256(measurement.encode()).hexdigest()}.npz"
+    return cache.folder("noise", "DEEPGADGETS_STORAGE") / f"{hashlib.sha256(measurement.encode()).hexdigest()}.npz"
 
 
 def _write(path: Path, body: bytes) -> None:

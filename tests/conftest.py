@@ -19,8 +19,9 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Noise covariances of the tests, and of the processes that they start, go into a folder of their own."""
+    """Noise covariances and jobs of the tests, and of the processes that they start, go into folders of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("GADGETRON_STORAGE_ADDRESS", raising=False)
         patch.setenv("DEEPGADGETS_STORAGE", str(tmp_path_factory.mktemp("storage")))
+        patch.setenv("DEEPGADGETS_JOBS", str(tmp_path_factory.mktemp("jobs")))
         yield

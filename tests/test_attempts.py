@@ -77,7 +77,7 @@ def a_slice(number, repetition=0):
 def guarded(first, second=None, **settings):
     cpu = torch.device("cpu")
     fallback = None if second is None else Attempt("second", second, cpu)
-    progress = Progress(lambda: False)
+    progress = Progress(lambda: False, print)
     return Guarded(Attempt("first", first, cpu), fallback, progress, **settings)
 
 
@@ -134,7 +134,7 @@ def test_a_scan_that_nobody_waits_for_is_no_failure_of_the_method(caplog):
 
     nobody, second = [], Scripted(1)
     both = guarded(Fitting(), second)
-    both.progress = Progress(lambda: bool(nobody))
+    both.progress = Progress(lambda: bool(nobody), print)
     with pytest.raises(Stopped):
         both(a_slice(0))
     assert (both.reason, second.calls) == ("", 0)
@@ -157,7 +157,8 @@ def test_a_fit_starts_from_the_last_one_that_is_alike():
     assert starts == ["", "slice 0, repetition 0", "", "", "slice 1, repetition 0"]
     numbers = [None if start is None else int(start["number"]) for start in first.script]
     assert numbers == [None, 1, None, None, 2]
-    cold = Guarded(Attempt("first", Fitting(), torch.device("cpu"), warm_start=False), None, Progress(lambda: False))
+    cold = guarded(Fitting())
+    cold.first.warm_start = False
     assert [cold(one)[1].start for one in others[:2]] == ["", ""]
     assert cold.first.method.script == [None, None]
 

@@ -1,13 +1,10 @@
 """What is told of a fit, how often, and how it ends."""
 
-import logging
-
 import pytest
 
 from gadgets import progress
 from gadgets.progress import EVERY_SECONDS, Progress
 from gadgets.stream.errors import Stopped
-from gadgets.stream.notices import NOTICE
 
 
 @pytest.fixture
@@ -39,15 +36,6 @@ def test_it_is_told_at_once_and_then_now_and_then(clock):
     assert (fits.done, fits.total) == (100, 100)
     fits.begin("slice 2")
     assert (fits.done, fits.total) == (0, 0)
-
-
-def test_it_is_a_notice_in_the_log(caplog):
-    caplog.set_level(logging.INFO)
-    fits = Progress(lambda: False)
-    fits.begin("slice 0")
-    fits(1, 2, "well")
-    (record,) = caplog.records
-    assert record.name.startswith("gadgets.") and (record.levelno, record.levelname) == (NOTICE, "NOTICE")
 
 
 def test_it_ends_where_nobody_waits():

@@ -40,11 +40,15 @@ class Connection:
     """Items of one stream, for one gadget.
 
     config: the gadget's own XML element (`config.iter("property")`), or None; header: the parsed ISMRMRD header;
-    raw_bytes: the XML of both. `waiting`: items that have been received already.
+    raw_bytes: the XML of both. `waiting`: items that have been received already. `stays`: whether the process serves on
+    when this stream has ended.
     """
 
-    def __init__(self, transport: Transport, config: bytes, header: bytes, waiting: Iterable[Any] = ()):
+    def __init__(
+        self, transport: Transport, config: bytes, header: bytes, waiting: Iterable[Any] = (), *, stays: bool = False
+    ):
         self.transport = transport
+        self.stays = stays
         self.raw_bytes = RawBytes(config, header)
         self.filters: list[Callable[[Any], bool]] = []
         self.readers: dict[int, Callable[[Any], Any]] = {}

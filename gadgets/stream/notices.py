@@ -7,4 +7,7 @@ import logging
 #: The level of such records, between INFO and WARNING.
 NOTICE = 25
 
+#: The name of threads whose work belongs to no scan that is being served: what they log is no client's.
+DETACHED = "detached"
+
 logging.addLevelName(NOTICE, "NOTICE")

@@ -192,6 +192,14 @@ class Sending:
             sock.shutdown(socket.SHUT_RDWR)
 
 
+def address_of(option: str, text: str) -> tuple[str, int]:
+    """Host and port in `HOST:PORT`. Raises ValueError, naming the option, for another form."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit():
+        raise ValueError(f"{option} takes HOST:PORT; got {text!r}")
+    return host.strip("[]"), int(port)
+
+
 def connect(host: str, port: int) -> socket.socket:
     """Connect, trying again for a few seconds while nothing listens. Raises SendError."""
     deadline = time.monotonic() + PATIENCE_S

@@ -5,4 +5,4 @@ status. Modules import what is heavy inside `main`, so that help and `serve` sta
 """
 
 #: In the order of the help text.
-NAMES = ("run", "serve", "send", "simulate", "demo", "list", "show", "cite", "check", "train", "models")
+NAMES = ("run", "serve", "send", "fetch", "simulate", "demo", "list", "show", "cite", "check", "train", "models")

@@ -31,8 +31,9 @@ def main(arguments: argparse.Namespace) -> int:
             settings = {name: value for name, value in node.properties.items() if name not in declared}
             methods = importlib.import_module("gadgets.mri.methods")
             sources.append((f"{node.label}, method {method}", type(methods.create(method, settings))))
-            if fallback := node.properties.get("fallback"):
-                sources.append((f"{node.label}, fallback {fallback}", methods.find(fallback)))
+            for role in ("fallback", "preview"):
+                if other := node.properties.get(role):
+                    sources.append((f"{node.label}, {role} {other}", methods.find(other)))
         for label, source in sources:
             for paper in papers(inspect.getdoc(source) or ""):
                 print(f"{label}: {paper}")

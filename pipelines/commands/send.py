@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
     from pipelines.clients.dataset import Dataset
     from pipelines.clients.images import ImageWriter
     from pipelines.clients.progress import Progress
-    from pipelines.clients.send import is_error, send
+    from pipelines.clients.send import address_of, is_error, send
     from pipelines.commands.run import counted, report
 
     def tell(text: str) -> None:
@@ -39,9 +39,7 @@ def main(arguments: argparse.Namespace) -> int:
         if not is_error(text):
             print(text, file=sys.stderr)
 
-    host, colon, port = arguments.to.rpartition(":")
-    if not colon or not port.isdigit():
-        raise ValueError(f"--to takes HOST:PORT; got {arguments.to!r}")
+    host, port = address_of("--to", arguments.to)
     path = Path(arguments.pipeline)
     local = path.suffix == ".xml" and path.is_file()
     with contextlib.ExitStack() as stack:
@@ -53,8 +51,8 @@ def main(arguments: argparse.Namespace) -> int:
             dataset.header,
             config_name=None if local else arguments.pipeline,
             config_xml=path.read_bytes() if local else None,
-            host=host.strip("[]"),
-            port=int(port),
+            host=host,
+            port=port,
             pace=arguments.pace,
             on_text=tell,
         )

@@ -52,10 +52,16 @@ class Step:
 
 
 class Chain:
-    """Gadgets in threads. Put into `input`, close it; take from `output` until it ends; then `finish`."""
+    """Gadgets in threads. Put into `input`, close it; take from `output` until it ends; then `finish`.
 
-    def __init__(self, steps: Sequence[Step], header: bytes, *, on_failure: Callable[[ChainFailed], None]):
+    stays: whether this process serves on when the chain has ended.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], header: bytes, *, on_failure: Callable[[ChainFailed], None], stays: bool = False
+    ):
         self.header = header
+        self.stays = stays
         self.failure: ChainFailed | None = None
         self._on_failure = on_failure
         self._lock = threading.Lock()
@@ -93,7 +99,8 @@ class Chain:
 
     def _run(self, step: Step, i: int) -> None:
         inbox, outbox = self._channels[i], self._channels[i + 1]
-        connection = Connection(ChannelTransport(inbox, outbox, copying=step.copying), step.configuration, self.header)
+        transport = ChannelTransport(inbox, outbox, copying=step.copying)
+        connection = Connection(transport, step.configuration, self.header, stays=self.stays)
         try:
             step.target(connection)
             if connection.unread():

@@ -19,7 +19,7 @@ from gadgets.stream.connection import parse_header
 from gadgets.stream.errors import ProtocolError, Stopped, StreamError, describe_error
 from gadgets.stream.ids import MessageId, describe
 from gadgets.stream.limits import Limits
-from gadgets.stream.notices import NOTICE
+from gadgets.stream.notices import DETACHED, NOTICE
 
 from . import config, parameters, queries, xml
 from .assembly import assemble
@@ -127,7 +127,7 @@ class Session:
         header, first = self._header()
         pipeline, first = self._parameters(pipeline, first)
         steps = assemble(pipeline, isolate=self.rules.isolate, allow=self.rules.allow, trusted=not self._from_client)
-        self._stream(Chain(steps, header, on_failure=self._chain_failed), first)
+        self._stream(Chain(steps, header, on_failure=self._chain_failed, stays=True), first)
 
     def _chain_failed(self, failure: ChainFailed) -> None:
         self._fail(failure)
@@ -205,7 +205,7 @@ class Session:
         while source.is_alive() or output.is_alive():
             (source if source.is_alive() else output).join(LOOK_SECONDS)
             if self._gone or self.client.abandoned():
-                # Whoever is about to take input, or at work on what it took before, ends for want of anyone to take it.
+                self.outcome.error = self.outcome.error or "the client has gone"
                 chain.stop()
                 self.client.wake()
         if not (self._sent or self.outcome.error or chain.failure):
@@ -275,6 +275,8 @@ class TextHandler(logging.Handler):
         self.session = session
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.threadName == DETACHED:
+            return
         # Clients know the levels of FIRE alone.
         level = "INFO" if record.levelno == NOTICE else record.levelname
         level = level if len(level) <= 7 else "ERROR"

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import pipelines
+from gadgets.stream.endings import end
 from gadgets.stream.errors import describe_error
 from gadgets.stream.limits import Limits
 
@@ -117,6 +118,7 @@ def main(arguments: Sequence[str]) -> None:
     preload(models)
     with contextlib.suppress(ConnectionError):
         serve(control, rules)
+    end()
 
 
 if __name__ == "__main__":

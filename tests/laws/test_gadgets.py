@@ -10,7 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from gadgetron.types.image_array import ImageArray
 
+from gadgets.jobs import Work
 from gadgets.stream.codec import encode
 from gadgets.stream.connection import Connection
 from gadgets.stream.control import Close, Config, Error, Header
@@ -55,11 +57,24 @@ def stream():
 
 
 def given(name, folder):
-    """Values for the properties without a default: all of them name files."""
+    """Values for the properties without a default: all of them name files, but for the job of fetch."""
+    if name == "fetch":
+        return {"id": finished_job()}
     gadget = getattr(importlib.import_module(f"gadgets.{name}"), name)
     missing = [known for known in gadget.properties.values() if known.default is ...]
     assert all(known.annotation is Path for known in missing), f"say here what {name} is to be given"
     return {known.name: folder / "out" for known in missing}
+
+
+@cache
+def finished_job():
+    """The ID of a job that has made the image arrays of the stream."""
+    work = Work(HEADER, "", "SimpleRecon", days=1)
+    for item in decoded(stream()):
+        if isinstance(item, ImageArray):
+            work.add(item)
+    work.finish()
+    return work.job.id
 
 
 def run(call, properties):

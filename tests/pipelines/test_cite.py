@@ -27,9 +27,10 @@ def test_papers_of_gadgets_and_methods_are_named(capsys):
 
 def test_papers_of_what_serves_instead_are_named(tmp_path, capsys):
     file = tmp_path / "guarded.xml"
-    properties = {"method": "modl", "model": "any", "fallback": "cg_sense"}
+    properties = {"method": "modl", "model": "any", "fallback": "cg_sense", "preview": "grappa"}
     file.write_bytes(pipeline(node("reconstruct", "gadgets.reconstruct", **properties)))
     cite.main(Namespace(pipeline=str(file)))
     said = capsys.readouterr().out
     assert "reconstruct, method modl: Aggarwal" in said
     assert "reconstruct, fallback cg_sense: Pruessmann" in said
+    assert "reconstruct, preview grappa: Griswold" in said

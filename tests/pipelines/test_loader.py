@@ -168,6 +168,8 @@ def test_a_client_cannot_have_a_method_imported_from_anywhere(modules):
         check_client_property("method", " os.system ")
     with pytest.raises(ConfigError, match="^fallback 'os.system' is not"):
         check_client_property("fallback", "os.system")
+    with pytest.raises(ConfigError, match="^preview 'os.system' is not"):
+        check_client_property("preview", "os.system")
 
 
 @pytest.mark.parametrize("model", ["there.yaml", "/etc/there", "../there", "a b"])
