@@ -43,7 +43,7 @@ What `DEEPGADGETS_DATA=... python tests/benchmarks/shipped_model.py` wrote. Mode
 
 3 T, gradient echo, 16 coils, 128 x 128; no training has seen this subject, scanner, sequence or coil. R = 2 and 3 are
 the undersampled files, with 24 calibration lines that serve for the maps alone; others are made from the full scan
-afterwards in the same way, or with lines at random of which the 24 in the centre are a part. The truth, the adaptive
+afterwards in the same way, or with lines at random of which half are those in the centre. The truth, the adaptive
 combination of the full scan, has noise of its own: no method that removes noise comes nearer to it than that.
 
 """
@@ -69,12 +69,13 @@ def measured(folder: Path) -> Iterator[tuple[str, KSpace, KSpace, NDArray[np.flo
 
 
 def lines_at_random(length: int, acceleration: int) -> NDArray[np.int64]:
-    """The 24 lines in the middle and others, rarer with distance from it; a rule of its own, not that of training."""
+    """Lines in the middle and as many others, rarer with distance from it; a rule of its own, not that of training."""
     random = np.random.default_rng(acceleration)
-    middle = np.arange(length // 2 - 12, length // 2 + 12)
+    half = length // acceleration // 2
+    middle = np.arange(length // 2 - half // 2, length // 2 - half // 2 + half)
     others = np.setdiff1d(np.arange(length), middle)
-    likely = 1 / (1 + np.abs(others - length // 2))
-    more = max(length // acceleration - len(middle), 4)
+    likely = 1 / (8 + np.abs(others - length // 2))
+    more = length // acceleration - half
     return np.concatenate([middle, random.choice(others, more, replace=False, p=likely / likely.sum())])
 
 

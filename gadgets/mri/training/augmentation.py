@@ -12,22 +12,25 @@ _LEVELS = 5
 
 
 def augmented(
-    magnitude: NDArray[np.floating], matrix: tuple[int, ...], random: np.random.Generator
+    magnitude: NDArray[np.floating], matrix: tuple[int, ...], random: np.random.Generator, *, enlarged: float = 1.0
 ) -> NDArray[np.float32]:
     """A magnitude image (y, x) turned, mirrored and stretched onto `matrix`, in another contrast, from 0 to 1.
 
-    The whole image fits into the new field of view to within a fifth. One half of the images keeps the order of its
-    tissues, in a random power; in the other, tissues have any brightness, as other sequences give them.
+    The whole image fits into the new field of view to within a fifth or, `enlarged`, a part of it does. One half of the
+    images keeps the order of its tissues, in a random power; in the other, tissues have any brightness, as other
+    sequences give them.
     """
     image = np.asarray(magnitude, np.float32)
     if random.uniform() < 0.5:
         image = image.T
     image = image[:: random.choice((-1, 1)), :: random.choice((-1, 1))]
-    zoom = max(size / new for size, new in zip(image.shape, matrix, strict=True)) * random.uniform(0.8, 1.2)
+    zoom = max(size / new for size, new in zip(image.shape, matrix, strict=True)) * random.uniform(0.8, 1.2) / enlarged
     angle = random.normal(0, 0.15)
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turn = turn @ np.diag(random.uniform(0.9, 1.1, 2))
     middle = (np.array(image.shape) - 1) / 2 + random.normal(0, 0.03, 2) * image.shape
+    # Parts are of where something is to be expected.
+    middle = middle + 0.6 * random.uniform(-0.5, 0.5, 2) * (1 - 1 / enlarged) * image.shape
     offset = middle - turn @ ((np.array(matrix) - 1) / 2)
     # What the coarser grid cannot show is taken away first, or edges would come out as stairs.
     smooth = gaussian_filter(image, 0.4 * zoom) if zoom > 1 else image

@@ -47,6 +47,7 @@ class Simulation:
     """What scans are like. Pairs are ranges, both ends included, of which each scan gets a value of its own.
 
     matrix: points per axis, their inverse uniform, so that no size takes most of the time; y and x are much alike.
+    excerpt: the largest side that is simulated, 0 for any: of larger matrices a part is seen, as if it were the whole.
     coils (log-uniform). acceleration: as the pattern takes it, calibration lines on top. centre: calibration lines.
     noise: deviation of a coil's noise, relative to the brightest point of the image (log-uniform). patterns: names of
     sampling patterns, any of which is as likely: `PATTERNS`, or `radial` alone, since a model is for one of the kinds.
@@ -71,6 +72,7 @@ class Simulation:
     centre: tuple[int, ...] = (16, 28)
     noise: tuple[float, ...] = (0.003, 0.05)
     patterns: tuple[str, ...] = ("uniform", "random")
+    excerpt: int = 0
     mixing: float = 0.3
     measured: float = 0.0
     estimated: float = 0.5
@@ -113,7 +115,7 @@ class Simulation:
         Images are `augmented`, get a smooth phase, and are seen with the resolution of the matrix (`band_limited`).
         maps: those of real scans, by `measured_maps`.
         """
-        matrix = self._matrix(random)
+        matrix, enlarged = self._matrix(random)
         coils = round(np.exp(random.uniform(*np.log(self.coils))))
         pattern = self.patterns[random.integers(len(self.patterns))]
         # All scans of a batch have as many spokes.
@@ -122,7 +124,9 @@ class Simulation:
         known, images = [], []
         for magnitude in magnitudes:
             fine = 2 * matrix[0], 2 * matrix[1]
-            truth = band_limited(augmented(magnitude, fine, random) * smooth_phase(fine, random), matrix)
+            truth = band_limited(
+                augmented(magnitude, fine, random, enlarged=enlarged) * smooth_phase(fine, random), matrix
+            )
             csm = self._mixed(self._coils(coils, matrix, maps, random), random)
             seen = torch.from_numpy((csm * truth)[:, None])
             if self.radial:
@@ -167,18 +171,23 @@ class Simulation:
             return measured_coils(enough[random.integers(len(enough))], coils, matrix, random)
         return coil_ring(coils, matrix, random)
 
-    def _matrix(self, random: np.random.Generator) -> tuple[int, int]:
-        """Points of y and x."""
+    def _matrix(self, random: np.random.Generator) -> tuple[tuple[int, int], float]:
+        """Points of y and x, and by how much they are fewer than those of the whole."""
         low, high = self.matrix
         first = 1 / random.uniform(1 / high, 1 / low)
         second = np.clip(first * random.uniform(1 / _ASPECT, _ASPECT), low, high)
-        return (round(first), round(second)) if random.uniform() < 0.5 else (round(second), round(first))
+        axes = (first, second) if random.uniform() < 0.5 else (second, first)
+        enlarged = max(1.0, max(axes) / self.excerpt) if self.excerpt else 1.0
+        return (round(axes[0] / enlarged), round(axes[1] / enlarged)), enlarged
 
     def _masks(
         self, matrix: tuple[int, int], pattern: str, random: np.random.Generator
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(y, x) of what is reconstructed from, and of what maps are estimated from."""
         acceleration, centre = self._density(random)
+        if pattern == "random":
+            # Of few lines, half are for the rest of k-space.
+            centre = min(centre, max(self.centre[0], round(matrix[0] / acceleration / 2)))
         seed = int(random.integers(1 << 32))
         mask = PATTERNS[pattern](matrix, acceleration, centre, np.random.default_rng(seed))
         if pattern not in REGULAR or random.uniform() >= self.separate:

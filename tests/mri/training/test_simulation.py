@@ -172,6 +172,16 @@ def test_calibration_lines_of_their_own_are_not_reconstructed_from():
         assert len(set((lines[1:] - lines[:-1]).tolist())) == 1
 
 
+def test_of_large_matrices_a_part_is_simulated():
+    made = Simulation(matrix=(96, 96), excerpt=32, coils=(2, 2), acceleration=(2, 2), centre=(8, 8), estimated=0)
+    example = Simulated(Generated(2, 0, size=96), made, batches=1, batch=2, seed=0)[0]
+    assert max(example.image.shape[-2:]) == 32
+    # The anatomy reaches beyond it: less of it is background than of the whole.
+    whole = Simulated(Generated(2, 0, size=96), replace(made, excerpt=0), batches=1, batch=2, seed=0)[0]
+    seen, all_of_it = ((one.image.abs() > 0.1 * one.image.abs().max()).float().mean() for one in (example, whole))
+    assert seen > all_of_it
+
+
 def test_held_out_samples_are_not_seen():
     made = Simulation(matrix=(32, 32), coils=(2, 2), acceleration=(2, 2), centre=(8, 8), estimated=0)
     example = Simulated(Generated(2, 0, size=32), made, batches=1, batch=2, seed=0, held_out=0.4)[0]
