@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from gadgets.mri.calibration.image_noise import image_noise
+from gadgets.mri.calibration.intensity import intensity
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.learned import Learned
 from gadgets.mri.networks.residual_cnn import ResidualCnn
@@ -21,6 +23,9 @@ from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 # Of the least squares that iterations may begin at, in units of the largest eigenvalue there can be.
 _DAMPING = 0.01
 
+# Of images, in units of their intensity, at which w is what is learned.
+_NOISE = 0.02
+
 
 class ModlNetwork(nn.Module):
     """What `Modl` trains: `iterations` of z = N(x), x = argmin ||A x - y||^2 + w ||x - z||^2.
@@ -29,8 +34,10 @@ class ModlNetwork(nn.Module):
     argmin ||A x - y||^2 + ||x||^2 / 100: where coils can unfold, no network needs to learn how.
 
     N is a residual network or, with `levels`, a U-Net. `shared`: one network and one weight w in all iterations, as
-    published; else each has its own. w = softplus of what is learned. `checkpointed`: an iteration of training is
-    computed anew for its gradient, which takes a third more time and keeps no more than one iteration in memory.
+    published; else each has its own. w = softplus of what is learned. `told`: U-Nets are told the noise of the image
+    that iterations begin at, and w is proportional to it, in units of 1 / 50 of the intensity. `checkpointed`: an
+    iteration of training is computed anew for its gradient, which takes a third more time and keeps no more than one
+    iteration in memory.
     """
 
     def __init__(
@@ -43,19 +50,23 @@ class ModlNetwork(nn.Module):
         shared: bool = True,
         cg_iterations: int = 6,
         start_iterations: int = 0,
+        told: bool = False,
         checkpointed: bool = True,
     ) -> None:
         super().__init__()
         if iterations < 1 or cg_iterations < 1:
             raise ValueError(f"iterations is {iterations} and cg_iterations {cg_iterations}, expected 1 or more")
+        if told and not levels:
+            raise ValueError("told is true and levels 0: only a U-Net can be told the noise; give levels of 1 or more")
         made = 1 if shared else iterations
         self.networks = nn.ModuleList(
-            Unet(width=width, levels=levels) if levels else ResidualCnn(width=width, layers=layers) for _ in range(made)
+            Unet(width=width, levels=levels, told=told) if levels else ResidualCnn(width=width, layers=layers)
+            for _ in range(made)
         )
         # softplus(-3) = 0.05: as much trust in the data as the paper begins with.
         self.weights = nn.Parameter(torch.full((made,), -3.0))
         self.iterations, self.cg_iterations, self.start_iterations = iterations, cg_iterations, start_iterations
-        self.checkpointed = checkpointed
+        self.told, self.checkpointed = told, checkpointed
 
     def forward(self, kspace: KSpace, csm: Tensor) -> Tensor:
         """The image (*other, 1, z, y, x)."""
@@ -66,10 +77,15 @@ class ModlNetwork(nn.Module):
         if self.start_iterations:
             start = cg(lambda x: gram(x) + _DAMPING * x, rhs, iterations=self.start_iterations, batch_dims=volumes).x
         chosen = [k % len(self.networks) for k in range(self.iterations)]
+        networks, weights = [self.networks[index] for index in chosen], softplus(self.weights)[chosen]
+        if self.told:
+            level = image_noise(start)
+            networks = [partial(network, level=level) for network in networks]
+            weights = weights[(..., *[None] * level.ndim)] * level / (_NOISE * intensity(start))
         solve = partial(proximal_step, gram, rhs, iterations=self.cg_iterations, batch_dims=volumes)
         return unrolled(
-            [self.networks[index] for index in chosen],
-            lambda x, z, k: solve(z, softplus(self.weights[chosen[k]])),
+            networks,
+            lambda x, z, k: solve(z, weights[k]),
             start,
             checkpointed=self.checkpointed and self.training,
         )
