@@ -12,7 +12,7 @@ _MEDIAN = 1.17741
 def image_noise(image: Tensor) -> Tensor:
     """The deviation of the real part of the noise of complex images (*other, 1, z, y, x): (*other, 1, 1, 1, 1).
 
-    It is that of diagonal differences of four neighbours, (a - b - c + d) / 2, by their median, which edges move little:
+    It is that of diagonal differences of four neighbours, (a - b - c + d) / 2, by the median, which edges move little:
     that of white noise, and one value for noise that differs from place to place. Points that are exactly 0 do not
     count; 0 for an image of nothing. Nothing is read back from the device.
     Donoho and Johnstone, Biometrika 1994;81:425. doi:10.1093/biomet/81.3.425
