@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gadgets.mri.calibration.intensity import intensity
+from gadgets.mri.calibration.sampling import require_neighbours
 from gadgets.mri.calibration.splits import split
 from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.fft import fft, ifft
@@ -96,10 +97,11 @@ class KUnn:
     def __post_init__(self) -> None:
         if not (self.filter >= 0 and self.tv >= 0):
             raise ValueError(f"KUnn.filter is {self.filter} and KUnn.tv {self.tv}, expected 0 or more")
+        if not 0 < self.held_out < 1:
+            raise ValueError(f"KUnn.held_out is {self.held_out}, expected more than 0 and less than 1")
         if self.iterations < 1 or self.warm_iterations < 1:
-            raise ValueError(
-                f"KUnn.iterations is {self.iterations} and KUnn.warm_iterations {self.warm_iterations}, expected 1 or more"
-            )
+            given = f"KUnn.iterations is {self.iterations} and KUnn.warm_iterations {self.warm_iterations}"
+            raise ValueError(f"{given}, expected 1 or more")
 
     def calibrate(self, reference: KSpace) -> None:
         """Nothing to calibrate: returns None."""
@@ -117,11 +119,12 @@ class KUnn:
         all of their samples, and those without a signal, need no fit; where there is no other, the state is `start` or
         that before any fit.
 
-        Raises ValueError for a trajectory, for samples that are not finite, where sampling changes along k2, and for a
-        state of other networks.
+        Raises ValueError for a trajectory, for samples that are not finite, for every so many lines alone, where
+        sampling changes along k2, and for a state of other networks.
         """
         kspace.require_cartesian("k_unn")
         kspace.require_finite()
+        require_neighbours(kspace, "k_unn")
         if (kspace.mask != kspace.mask[..., :1, :, :]).any():
             raise ValueError(
                 "k_unn fits plane by plane, but sampling changes along k2: expected the same for all of it"
@@ -196,7 +199,8 @@ def _size(data: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
 
 def _relative(weight: Tensor, y: Tensor) -> Tensor:
     """The weight of samples, such that the norm of all of y is 1."""
-    return weight / torch.linalg.vector_norm(weight * y)
+    norm = torch.linalg.vector_norm(weight * y)
+    return weight / torch.where(norm > 0, norm, 1)
 
 
 def _misfit(weight: Tensor, images: Tensor, y: Tensor) -> Tensor:

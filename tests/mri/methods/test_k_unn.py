@@ -168,7 +168,16 @@ def test_the_state_of_other_networks_is_refused(fitted):
         replace(SMALL, width=8).fitted(kspace, None, start=state)
 
 
-@pytest.mark.parametrize("settings", [{"tv": -1.0}, {"filter": float("nan")}, {"warm_iterations": 0}])
+def test_every_second_line_alone_is_refused():
+    data = torch.zeros(2, 1, 8, 8, dtype=torch.complex64)
+    data[:, :, ::2] = 1
+    with pytest.raises(ValueError, match="along k1, only one point of every 2 was sampled.*k_unn needs"):
+        SMALL(KSpace.from_data(data))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"held_out": 0.0}, {"tv": -1.0}, {"filter": float("nan")}, {"warm_iterations": 0}]
+)
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         KUnn(**settings)
