@@ -34,6 +34,8 @@ class KUnnNetwork(nn.Module):
     `phase`, coil images are c x alone.
     """
 
+    weight: Tensor
+
     def __init__(
         self,
         coils: int,
@@ -115,9 +117,9 @@ class KUnn:
     ) -> tuple[Tensor, State]:
         """The image, and the state of the last plane's networks.
 
-        start: such a state of k-space alike, from which every plane begins, with `warm_iterations` to go. Planes with
-        all of their samples, and those without a signal, need no fit; where there is no other, the state is `start` or
-        that before any fit.
+        start: such a state of k-space alike, from which every plane begins, with `warm_iterations` to go; an empty one
+        is none. Planes with all of their samples, and those without a signal, need no fit; where there are no others,
+        the state is still `start`, or empty.
 
         Raises ValueError for a trajectory, for samples that are not finite, for every so many lines alone, where
         sampling changes along k2, and for a state of other networks.
@@ -132,14 +134,14 @@ class KUnn:
         planes = ifft(kspace.data, (-3,)).movedim(-3, -4)
         masks = kspace.mask[..., :1, :, :].expand(*planes.shape[:-3], 1, *kspace.matrix[1:])
         masks = masks.reshape(-1, 1, *kspace.matrix[1:])
-        state = self._network(kspace, start).state_dict()
+        state = start or {}
         full = []
         for data, mask in zip(planes.reshape(-1, *planes.shape[-3:]), masks, strict=True):
             if bool(mask.all()) or not bool(data.any()):
                 full.append(data)
                 continue
             network = self._network(kspace, start)
-            full.append(self._completed(network, data, mask, warm=start is not None))
+            full.append(self._completed(network, data, mask, warm=bool(start)))
             state = network.state_dict()
         images = ifft(torch.stack(full).reshape(planes.shape), _PLANE).movedim(-4, -3)
         csm, _ = walsh(images)
@@ -158,7 +160,7 @@ class KUnn:
                 filter=self.filter,
                 phase=self.phase,
             )
-        if start is not None:
+        if start:
             try:
                 network.load_state_dict(start)
             except RuntimeError as error:

@@ -22,6 +22,8 @@ class ConvDecoder(nn.Module):
     Darestani and Heckel, IEEE Trans Comput Imaging 2021;7:724. doi:10.1109/TCI.2021.3097596
     """
 
+    seed: Tensor
+
     def __init__(
         self, channels: int, matrix: Sequence[int], *, width: int = 64, layers: int = 5, gain: float = 1.0
     ) -> None:

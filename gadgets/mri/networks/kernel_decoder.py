@@ -23,6 +23,10 @@ class KernelDecoder(nn.Module):
     the functions are all nearly constant, with sum_c |f_c|^2 = 1.
     """
 
+    middle: Tensor
+    waves_y: Tensor
+    waves_x: Tensor
+
     def __init__(self, channels: int, matrix: Sequence[int], *, kernel: int = 7) -> None:
         super().__init__()
         if kernel < 2:

@@ -12,7 +12,7 @@ from gadgets.mri.solvers.progress import listening
 from tests.support.smooth_phase import part, smooth_phase
 
 N = 32
-SMALL = KUnn(iterations=400, warm_iterations=100, width=32, layers=4, kernel=5)
+SMALL = KUnn(iterations=400, warm_iterations=50, width=32, layers=4, kernel=5)
 
 
 def scan(coils=4, n=N, noise=0.0):
@@ -97,7 +97,8 @@ def test_a_neighbouring_slice_starts_from_the_state(fitted):
         warm, _ = SMALL.fitted(other, None, start=state)
     assert set(looks) == {SMALL.warm_iterations}
     cold = replace(SMALL, iterations=SMALL.warm_iterations)(other)
-    assert error(warm, expected) < 1.25 * error(image, truth) < error(cold, expected)
+    # But for a little noise, the fit is nearly there; from random parameters, as many iterations are not.
+    assert error(warm, expected) < min(1.25 * error(image, truth), error(cold, expected))
 
 
 def test_randomness_is_its_own(fitted):
@@ -145,13 +146,16 @@ def test_without_samples_missing_nothing_is_fitted():
     with listening(lambda done, total, text: looks.append(done)):
         image, state = SMALL.fitted(KSpace.from_data(data), None)
     assert not looks
-    assert set(state) == set(SMALL._network(KSpace.from_data(data), None).state_dict())
+    assert state == {}
     assert error(image, ifft(data, (-2, -1)).norm(dim=0, keepdim=True)) < 0.05
 
 
-def test_an_empty_slice_stays_empty():
-    kspace = part(torch.zeros(4, 1, N, N, dtype=torch.complex64), k1=slice(20))
-    assert not SMALL(kspace).any()
+def test_an_empty_slice_stays_empty_and_the_next_is_fitted_from_the_beginning(fitted):
+    kspace, *_ = fitted
+    method = replace(SMALL, iterations=3, warm_iterations=2)
+    image, state = method.fitted(replace(kspace, data=torch.zeros_like(kspace.data)), None)
+    assert not image.any()
+    assert method.fitted(kspace, None, start=state)[0].equal(method(kspace))
 
 
 def test_sampling_that_changes_along_k2_is_refused():
