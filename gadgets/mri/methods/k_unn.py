@@ -78,9 +78,9 @@ class KUnn:
 
     `filter`: h = |k|^filter, so that the edge of k-space counts; 0 for none. `tv`: weight of the mean length of
     differences, relative to the intensity; misfits are relative too. `phase`: whether the phase is smooth; without it,
-    where one side of k-space is missing, it stays so. `width` and `layers` are those of the network of x. A share
-    `held_out` of the samples is not fitted: the iterate is kept that foretells them best. `seed`: of the parameters'
-    first values and of that choice.
+    where one side of k-space is missing, it stays so. With it, a phase that is not smooth, as in gradient echoes near
+    air, makes fringes. `width` and `layers` are those of the network of x. A share `held_out` of the samples is not
+    fitted: the iterate is kept that foretells them best. `seed`: of the parameters' first values and of that choice.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
     """
 
