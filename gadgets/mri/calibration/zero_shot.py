@@ -1,0 +1,212 @@
+"""Unrolled reconstructions that learn from the scan which they reconstruct, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from gadgets.mri.calibration.intensity import intensity
+from gadgets.mri.calibration.splits import split_zero_shot
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.operators.linear_operator import LinearOperator
+from gadgets.mri.solvers.cg import cg
+from gadgets.mri.solvers.fit import Fit, State, fit
+from gadgets.mri.solvers.unrolled import proximal_step, unrolled
+
+# Conjugate gradients for the image whose intensity is the unit, and in each alternation: there they start from what the
+# network gave, and the next alternation goes on. Along spokes they take longer, and their gradient is none before.
+_UNIT, _EACH, _EACH_ALONG_TRAJECTORY = 5, 4, 10
+# Ways to hold out samples, which the iterations of the training take in turn.
+_PAIRS = 10
+# Iterations between two looks at the samples to stop by, and looks of which the mean is taken.
+_EVERY, _WINDOW = 20, 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """Samples y of one volume, with the operator A that took them, A^H A and A^H y.
+
+    conjugate: gradients that come near enough to a solution.
+    """
+
+    operator: LinearOperator
+    gram: LinearOperator
+    data: Tensor
+    rhs: Tensor
+    conjugate: int
+
+    @classmethod
+    def of(cls, kspace: KSpace, csm: Tensor) -> Samples:
+        """Those of `kspace`, seen through csm."""
+        operator = encoding(kspace, csm)
+        return cls(
+            operator=operator,
+            gram=operator.gram,
+            data=kspace.data,
+            rhs=operator.H(kspace.data),
+            conjugate=_EACH if kspace.trajectory is None else _EACH_ALONG_TRAJECTORY,
+        )
+
+    def error(self, image: Tensor) -> Tensor:
+        """Half of ||r|| / ||y|| and half of ||r||_1 / ||y||_1, r = A x - y; r itself where y is 0.
+
+        Yaman et al., MRM 2020;84:3172. doi:10.1002/mrm.28378
+        """
+        residual, size = (torch.view_as_real(x).norm(dim=-1) for x in (self.operator(image) - self.data, self.data))
+        norm = torch.linalg.vector_norm
+        return (_ratio(norm(residual), norm(size)) + _ratio(residual.sum(), size.sum())) / 2
+
+
+class Alternation(nn.Module):
+    """x = A^H y, and then `count` times z = N(x), x = argmin ||A x - y||^2 + w ||x - z||^2.
+
+    N is one network for all of them, and w = softplus of what is learned, too. The minimum is that of a few conjugate
+    gradients from z.
+    Aggarwal, Mani and Jacob, IEEE Trans Med Imaging 2019;38:394. doi:10.1109/TMI.2018.2865356
+    """
+
+    def __init__(self, network: nn.Module, count: int) -> None:
+        super().__init__()
+        if count < 1:
+            raise ValueError(f"{count} alternations are none, expected 1 or more")
+        self.network, self.count = network, count
+        # softplus(-3) = 0.05: as much trust in the data as the paper begins with.
+        self.weight = nn.Parameter(torch.tensor(-3.0))
+
+    def forward(self, samples: Samples) -> tuple[Tensor, Tensor]:
+        """The last x, and the z it comes from."""
+        solve = partial(proximal_step, samples.gram, samples.rhs, iterations=samples.conjugate)
+        z = x = samples.rhs
+
+        def consistency(_: Tensor, made: Tensor, k: int) -> Tensor:
+            nonlocal z
+            z = made
+            return solve(made, softplus(self.weight))
+
+        x = unrolled([self.regulariser()] * self.count, consistency, x)
+        return x, z
+
+    def regulariser(self) -> Callable[[Tensor], Tensor]:
+        """N; what it needs to compute but once for all alternations is done here."""
+        return self.network
+
+
+def learn(
+    module: Alternation,
+    kspace: KSpace,
+    csm: Tensor,
+    *,
+    iterations: int,
+    rate: float,
+    seed: int,
+    penalty: Callable[[Tensor, Samples], Tensor] | None = None,
+) -> Fit:
+    """Fit `module` to one volume: from some of its samples, it has to predict others, which it was not shown.
+
+    Of all samples, points taken at random with a Gaussian density, a fifth are held out for good. What is predicted of
+    them, from all others, decides which iterate is kept: as a mean over a few looks, and with a learning rate that
+    falls to 0, so that neighbouring iterates differ little. Of the others, each iteration holds out two fifths, in one
+    of ten ways, and lowers their error (`Samples.error`). `penalty`, of the last z and of the samples of the training,
+    is added to it.
+    Yaman, Hosseini and Akcakaya, ICLR 2022. doi:10.48550/arXiv.2102.07737
+    """
+    pairs, (seen, stop) = split_zero_shot(kspace, np.random.default_rng(seed), pairs=min(_PAIRS, max(iterations, 1)))
+    shown, held = zip(*[[Samples.of(part, csm) for part in pair] for pair in pairs], strict=True)
+    training, last = Samples.of(seen, csm), Samples.of(stop, csm)
+
+    def loss(iteration: int) -> Tensor:
+        which = iteration % len(pairs)
+        x, z = module(shown[which])
+        value: Tensor = held[which].error(x)
+        return value if penalty is None else value + penalty(z, training)
+
+    return fit(
+        module,
+        loss,
+        iterations=iterations,
+        rate=rate,
+        validate=lambda: last.error(module(training)[0]),
+        every=_EVERY,
+        window=_WINDOW,
+    )
+
+
+def reconstruct(
+    build: Callable[[Tensor], Alternation],
+    kspace: KSpace,
+    csm: Tensor,
+    *,
+    iterations: int,
+    rate: float,
+    seed: int,
+    start: State | None = None,
+    penalty: Callable[[Tensor, Samples], Tensor] | None = None,
+) -> tuple[Tensor, State]:
+    """Images (*other, 1, z, y, x) of modules that `learn`, and what that of the last volume learned.
+
+    Each volume has a module of its own, made by `build` for its maps (coil, z, y, x); all begin with the same numbers,
+    those of `start` or drawn from `seed`. Volumes are divided by their intensity, and operators by what their norm is
+    at most. The image is made of all samples; it is 0 outside the support of the maps. What random numbers others draw
+    is left as it was.
+
+    Raises ValueError for samples that are not finite, for maps of other shape, and for a `start` of another module.
+    """
+    kspace.require_finite()
+    kspace.require_maps(csm)
+    images: list[Tensor] = []
+    state: State = {}
+    with torch.inference_mode(mode=False):
+        for index in np.ndindex(*kspace.other):
+            volume, maps = _volume(kspace, index), _at(csm, index)
+            operator = encoding(volume, maps)
+            size = operator.bound.sqrt()
+            unit = intensity(cg(operator.gram, operator.H(volume.data), iterations=_UNIT).x)
+            volume, maps = replace(volume, data=volume.data / (unit * size)), maps / size
+            with torch.random.fork_rng(devices=[]):
+                # Of this generator alone: torch.manual_seed would move those of devices, too.
+                torch.default_generator.manual_seed(seed)
+                module = build(maps).to(volume.data.device)
+            if start is not None:
+                _load(module, start)
+            state = learn(module, volume, maps, iterations=iterations, rate=rate, seed=seed, penalty=penalty).state
+            with torch.no_grad():
+                images.append(unit * module(Samples.of(volume, maps))[0] * (maps != 0).any(dim=-4, keepdim=True))
+    return torch.stack(images).reshape((*kspace.other, *images[0].shape)), state
+
+
+def _load(module: nn.Module, start: State) -> None:
+    """Raises ValueError, naming what differs, where `start` is not of such a module."""
+    own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in start.items()}
+    differ = sorted(name for name in own.keys() | given.keys() if own.get(name) != given.get(name))
+    if differ:
+        listed = ", ".join(f"{name} ({given.get(name)} instead of {own.get(name)})" for name in differ)
+        raise ValueError(f"start is of another network: {listed}")
+    module.load_state_dict(start)
+
+
+def _volume(kspace: KSpace, index: tuple[int, ...]) -> KSpace:
+    """One element of `other`."""
+    return KSpace(
+        data=kspace.data[index],
+        mask=_at(kspace.mask, index),
+        trajectory=None if kspace.trajectory is None else _at(kspace.trajectory, index),
+        dcf=None if kspace.dcf is None else _at(kspace.dcf, index),
+        grid=kspace.grid,
+    )
+
+
+def _at(x: Tensor, index: tuple[int, ...]) -> Tensor:
+    """One element of leading axes that broadcast."""
+    return x[tuple(i if length > 1 else 0 for i, length in zip(index, x.shape, strict=False))]
+
+
+def _ratio(error: Tensor, size: Tensor) -> Tensor:
+    return error / torch.where(size > 0, size, 1)
