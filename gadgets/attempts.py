@@ -233,6 +233,24 @@ class Guarded:
             raise _named(error, where) from error
         return image, replace(made, reason=self.reason)
 
+    def at_once(self, joined: Slice, count: int, *, looked_at: bool) -> tuple[Tensor, Made] | None:
+        """Images of `count` slices that were joined along LOC; None where the method does not make them.
+
+        Raises Stopped where nobody waits.
+        """
+        if self.reason:
+            return None
+        self.progress.begin(f"{self.first.name} at {count} slices from {joined}")
+        try:
+            self.first.prepare(joined.kspace, self.field_tesla)
+            with deadline(count * self.limit), listening(self.progress):
+                return self.first(joined, looked_at=looked_at or self.first.learned)
+        except Stopped:
+            raise
+        except Exception as error:
+            log.info("%d slices from %s are not made at once: %s", count, joined, describe_error(error))
+            return None
+
 
 def warm(name: str, method: Method, device: torch.device) -> Attempt:
     """Have a method's model in memory, and run it once on noise that its card allows."""

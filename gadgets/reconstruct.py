@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gadgetron.types.recon_data import ReconBit, ReconData
+from gadgetron.types.image_array import ImageArray
+from gadgetron.types.recon_data import ReconData
 from torch import Tensor
 
 from gadgets.attempts import Attempt, Guarded, warm
+from gadgets.batches import MOST
 from gadgets.behind import Behind
 from gadgets.calibrations import device_of
 from gadgets.detached import Detached
@@ -23,7 +25,7 @@ from gadgets.progress import Progress
 from gadgets.properties import gadget
 from gadgets.quality_record import QualityRecord
 from gadgets.receivers import receivers_of
-from gadgets.reconstruction import Reconstruction
+from gadgets.reconstruction import Reconstruction, Waiting
 from gadgets.resident import Resident
 from gadgets.stream.connection import Connection
 from gadgets.stream.errors import describe_error
@@ -133,14 +135,18 @@ def reconstruct(
     record = QualityRecord(qa, _measurement(header), guarded)
     final = Reconstruction(guarded, header, record)
     with behind.scan(record):
-        for bit, space, receivers in _bits(connection, behind.send):
+        for waiting in _waiting(connection, behind.send):
             record.arrived()
             if early is None:
-                behind.send(_resident(final.images, bit, space, receivers))
-            else:
-                _preview(behind, early, bit, space, receivers)
-                behind.submit(partial(final.images, bit, space, receivers))
-            record.sent()
+                made = final.images(waiting)
+                while (images := _resident(next, made, None)) is not None:
+                    behind.send(images)
+                    record.sent()
+                continue
+            for one in waiting:
+                _preview(behind, early, one)
+                behind.submit(partial(_only, final, one))
+                record.sent()
 
 
 def preload(method: str, model: str) -> float:
@@ -153,22 +159,27 @@ def preload(method: str, model: str) -> float:
     return time.monotonic() - started
 
 
-def _preview(
-    behind: Behind | Detached, early: Reconstruction, bit: ReconBit, space: int, receivers: Tensor | None
-) -> None:
+def _only(reconstruction: Reconstruction, one: Waiting) -> ImageArray:
+    """The images of recon data by themselves."""
+    (images,) = reconstruction.images([one])
+    return images
+
+
+def _preview(behind: Behind | Detached, early: Reconstruction, one: Waiting) -> None:
     """Send preliminary images; what makes them may fail."""
     try:
-        images = _resident(early.images, bit, space, receivers)
+        images = _resident(_only, early, one)
     except (ValueError, RuntimeError) as error:
         log.warning("there are no preliminary images: %s", describe_error(error))
     else:
         behind.send(images)
 
 
-def _bits(connection: Connection, send: Callable[[Any], None]) -> Iterator[tuple[ReconBit, int, Tensor | None]]:
-    """What there is to reconstruct, with its encoding space and the receivers; all else is sent on."""
+def _waiting(connection: Connection, send: Callable[[Any], None]) -> Iterator[list[Waiting]]:
+    """What there is to reconstruct, in lists of what has arrived by then; all else is sent on."""
     references = References()
     receivers: Tensor | None = None
+    waiting: list[Waiting] = []
     for item in connection.blocks():
         if (found := receivers_of(item)) is not None:
             receivers = torch.from_numpy(found)
@@ -178,7 +189,12 @@ def _bits(connection: Connection, send: Callable[[Any], None]) -> Iterator[tuple
             for space, bit in enumerate(item.bits):
                 complete = references.complete(bit, space)
                 if complete.data.data.size:
-                    yield complete, space, receivers
+                    waiting.append((complete, space, receivers))
+            if waiting and (len(waiting) >= MOST or not connection.arrived(ReconData)):
+                yield waiting
+                waiting = []
+    if waiting:
+        yield waiting
 
 
 def _measurement(header: Any) -> str:

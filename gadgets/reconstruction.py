@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from gadgetron.types.recon_data import ReconBit, ReconBuffer
 from torch import Tensor
 
 from gadgets.attempts import Guarded, Made, Slice
+from gadgets.batches import together
 from gadgets.mri.kspace import KSpace
 from gadgets.outputs.image_headers import image_headers
 from gadgets.outputs.images import Counter, image_array
@@ -36,6 +37,9 @@ from gadgets.stream.headers import header_array
 from gadgets.tensors import encoded_field, first_of_slice, kspace, of_slice, reference, tensor, to_reconstructed
 from gadgets.trajectory import require_trajectory
 
+#: Recon data of one encoding space, its number, and how receivers follow from channels, where that is known.
+Waiting = tuple[ReconBit, int, "Tensor | None"]
+
 #: What is added to the series of preliminary images.
 PRELIMINARY_SERIES = 100
 
@@ -54,18 +58,23 @@ class Reconstruction:
         self.final = final
         self.counter = Counter()
 
-    def images(self, bit: ReconBit, space: int, receivers: Tensor | None) -> ImageArray:
-        """The images of one encoding space; receivers: how they follow from the channels, where that is known."""
-        require_trajectory(self.header, space, bit.data)
-        whole = kspace(bit.data)
-        pixels = torch.zeros((*whole.other, 1, *whole.image_matrix), dtype=torch.complex64)
-        found: dict[int, Made] = {}
-        for loc, one in self._slices(bit, whole, space, receivers):
-            noted = self.record is not None and self.record.folder is not None
-            pixels[loc : loc + 1], found[loc] = self.guarded(one, looked_at=noted)
-            if self.record is not None:
-                self.record.add(one, found[loc])
-        return self._array(pixels, bit.data, space, found)
+    def images(self, waiting: Sequence[Waiting]) -> Iterator[ImageArray]:
+        """The images of each of the recon data that wait, as they are made; slices of several may be made at once."""
+        noted = self.record is not None and self.record.folder is not None
+        wholes, there = [], []
+        for bit, space, receivers in waiting:
+            require_trajectory(self.header, space, bit.data)
+            wholes.append(kspace(bit.data))
+            there.append(list(self._slices(bit, wholes[-1], space, receivers)))
+        made = together(self.guarded, [one for some in there for _, one in some], looked_at=noted)
+        for (bit, space, _), whole, some in zip(waiting, wholes, there, strict=True):
+            pixels = torch.zeros((*whole.other, 1, *whole.image_matrix), dtype=torch.complex64)
+            found: dict[int, Made] = {}
+            for loc, one in some:
+                pixels[loc : loc + 1], found[loc] = next(made)
+                if self.record is not None:
+                    self.record.add(one, found[loc])
+            yield self._array(pixels, bit.data, space, found)
 
     def _slices(
         self, bit: ReconBit, whole: KSpace, space: int, receivers: Tensor | None

@@ -164,6 +164,10 @@ class Connection:
             else:
                 self.send(acquisition)
 
+    def arrived(self, kind: type) -> bool:
+        """Whether the next item is one of `kind`, and is here already."""
+        return bool(self._waiting) and isinstance(self._waiting[0], kind)
+
     def drain(self) -> int:
         """Read and drop the rest of the input; says how many items it was."""
         dropped = len(self._waiting) + sum(1 for _ in self._acquisitions)

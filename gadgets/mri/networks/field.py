@@ -26,7 +26,9 @@ class Field(nn.Module):
         self.register_buffer("places", places(matrix), persistent=False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            widths = [int(encoding.channels), *[width] * layers]
+            channels = encoding.channels
+            assert isinstance(channels, int)
+            widths = [channels, *[width] * layers]
             hidden = [
                 part
                 for before, after in zip(widths, widths[1:], strict=False)
