@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -18,7 +19,7 @@ from gadgets.mri.networks.residual_cnn import ResidualCnn
 from gadgets.mri.networks.unet import Unet
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.cg import cg
-from gadgets.mri.solvers.unrolled import Network, proximal_step, unrolled
+from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 
 # Of the least squares that iterations may begin at, in units of the largest eigenvalue there can be.
 _DAMPING = 0.01
@@ -77,7 +78,7 @@ class ModlNetwork(nn.Module):
         if self.start_iterations:
             start = cg(lambda x: gram(x) + _DAMPING * x, rhs, iterations=self.start_iterations, batch_dims=volumes).x
         chosen = [k % len(self.networks) for k in range(self.iterations)]
-        networks: list[Network] = [self.networks[index] for index in chosen]
+        networks: list[Callable[..., Tensor]] = [self.networks[index] for index in chosen]
         weights = softplus(self.weights)[chosen]
         if self.told:
             level = image_noise(start)
