@@ -23,6 +23,9 @@ from gadgets.mri.training.phase import smooth_phase
 # The largest ratio of the two axes of a matrix.
 _ASPECT = 1.4
 
+# Regular lines are so many times fewer at least.
+_LEAST_REGULAR = 2
+
 #: The pattern that is not on the grid.
 RADIAL = "radial"
 
@@ -53,8 +56,10 @@ class Simulation:
     sampling patterns, any of which is as likely: `PATTERNS`, or `radial` alone, since a model is for one of the kinds.
     estimated: the share of scans whose maps are estimated, as for patients; the others have their true maps. separate:
     the share of regularly sampled scans whose calibration lines serve for nothing but the maps, as many protocols have
-    it. noiseless: whether the truth is without noise; else it has the noise of full sampling, as the truth of measured
-    scans, and nothing teaches a network to take away what was measured.
+    it. resolvable: regular lines are at most half as many times fewer as there are coils, and those of less than four
+    coils at random; what coils cannot tell apart teaches a network to blur. noiseless: whether the truth is without
+    noise; else it has the noise of full sampling, as the truth of measured scans, and nothing teaches a network to take
+    away what was measured.
 
     mixing: how much receivers mix. Scans are as a reconstruction gets them, after noise adjustment: where receivers had
     noise of a covariance L L^H, their channels were multiplied with L^-1, after which noise is white and what each
@@ -77,6 +82,7 @@ class Simulation:
     measured: float = 0.0
     estimated: float = 0.5
     separate: float = 0.0
+    resolvable: bool = False
     noiseless: bool = True
 
     def __post_init__(self) -> None:
@@ -118,6 +124,8 @@ class Simulation:
         matrix, enlarged = self._matrix(random)
         coils = round(np.exp(random.uniform(*np.log(self.coils))))
         pattern = self.patterns[random.integers(len(self.patterns))]
+        if self.resolvable and pattern in REGULAR and coils < 2 * _LEAST_REGULAR:
+            pattern = "random"
         # All scans of a batch have as many spokes.
         count = spoke_count(matrix, *self._density(random)) if self.radial else 0
         kspaces: list[KSpace] = []
@@ -133,7 +141,7 @@ class Simulation:
                 trajectory = torch.from_numpy(spokes(matrix, count, random))
                 full = NonUniformFourierOp(trajectory, (1, *matrix))(seen)
             else:
-                mask, reference = self._masks(matrix, pattern, random)
+                mask, reference = self._masks(matrix, pattern, coils, random)
                 full = fft(seen, (-2, -1))
             level = np.exp(random.uniform(*np.log(np.maximum(self.noise, 1e-9))))
             noise = float(level * np.abs(truth).max() / np.sqrt(2)) * random.standard_normal(
@@ -181,10 +189,12 @@ class Simulation:
         return (round(axes[0] / enlarged), round(axes[1] / enlarged)), enlarged
 
     def _masks(
-        self, matrix: tuple[int, int], pattern: str, random: np.random.Generator
+        self, matrix: tuple[int, int], pattern: str, coils: int, random: np.random.Generator
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(y, x) of what is reconstructed from, and of what maps are estimated from."""
         acceleration, centre = self._density(random)
+        if self.resolvable and pattern in REGULAR:
+            acceleration = min(acceleration, coils / 2)
         if pattern == "random":
             # Of few lines, half are for the rest of k-space.
             centre = min(centre, max(self.centre[0], round(matrix[0] / acceleration / 2)))

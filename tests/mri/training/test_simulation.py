@@ -172,6 +172,16 @@ def test_calibration_lines_of_their_own_are_not_reconstructed_from():
         assert len(set((lines[1:] - lines[:-1]).tolist())) == 1
 
 
+@pytest.mark.parametrize("coils", [2, 4, 9])
+def test_regular_lines_are_as_many_as_coils_can_tell_apart(coils):
+    made = Simulation(matrix=(48, 48), coils=(coils, coils), acceleration=(6, 6), centre=(8, 8), estimated=0)
+    made = replace(made, patterns=("uniform",), separate=1.0, resolvable=True)
+    example = Simulated(Generated(2, 0, size=48), made, batches=1, batch=2, seed=0)[0]
+    for mask in example.kspace.mask[:, 0, 0, :, 0]:
+        steps = set(torch.diff(torch.nonzero(mask)[:, 0]).tolist())
+        assert steps == {round(coils / 2)} if coils > 3 else len(steps) > 1
+
+
 def test_of_large_matrices_a_part_is_simulated():
     made = Simulation(matrix=(96, 96), excerpt=32, coils=(2, 2), acceleration=(2, 2), centre=(8, 8), estimated=0)
     example = Simulated(Generated(2, 0, size=96), made, batches=1, batch=2, seed=0)[0]
