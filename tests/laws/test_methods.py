@@ -19,8 +19,8 @@ from tests.support.radial_scan import coil_images, radial_scan, trajectory
 # Methods for series of images take the last axis before the coils as time.
 SERIES = {"Grasp", "LocallyLowRank", "LowRankPlusSparse", "PartiallySeparable"}
 # Methods for k-space along a trajectory, and those among them that take Cartesian k-space too.
-TRAJECTORIES = {"cg_sense", "deep_image_prior", "grasp", "gridding", "inr", "unroll_inr", "zs_ssl"}
-BOTH = {"cg_sense", "deep_image_prior", "inr", "unroll_inr", "zs_ssl"}
+BOTH = {"cg_sense", "coggen_dip", "coggen_inr", "deep_image_prior", "inr", "unroll_inr", "zs_ssl"}
+TRAJECTORIES = BOTH | {"grasp", "gridding"}
 # Methods that are fitted to a scan by many iterations obey all laws but one after any number of them: here, after few.
 FEW = {"iterations": 4}
 SOME = {"iterations": 150}

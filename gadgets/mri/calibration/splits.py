@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import repeat
 
@@ -45,6 +45,11 @@ def split_zero_shot(
     """
     training, validation = split(kspace, stop, random)
     return [split(training, loss, random) for _ in range(pairs)], (training, validation)
+
+
+def splitter(share: float, seed: int) -> Callable[[KSpace], tuple[KSpace, KSpace]] | None:
+    """`split` with the same random numbers for all k-space that it is called with; None for a share of 0."""
+    return (lambda kspace: split(kspace, share, np.random.default_rng(seed))) if share else None
 
 
 def _taken(kspace: KSpace, mask: Tensor, share: float, random: np.random.Generator) -> Tensor:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 from torch import Tensor
 
 from gadgets.mri.calibration.sensitivities import sensitivities
-from gadgets.mri.calibration.splits import split
+from gadgets.mri.calibration.splits import splitter
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.networks.untrained_unet import UntrainedUnet
 from gadgets.mri.solvers.fit import State
@@ -62,13 +61,10 @@ class DeepImagePrior:
                 rate=self.rate,
                 patience=self.patience,
             ),
-            divide=self._divide if self.held_out else None,
+            divide=splitter(self.held_out, self.seed),
             start=start,
         )
 
     def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
         """The image. Raises ValueError for samples that are not finite and for maps of other shape."""
         return self.fitted(kspace, calibration)[0]
-
-    def _divide(self, volume: KSpace) -> tuple[KSpace, KSpace]:
-        return split(volume, self.held_out, np.random.default_rng(self.seed))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor, nn
 
 from gadgets.mri.calibration.sensitivities import sensitivities
-from gadgets.mri.calibration.splits import split
+from gadgets.mri.calibration.splits import splitter
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.networks.field import Field
 from gadgets.mri.networks.fourier_features import FourierFeatures
@@ -65,7 +64,7 @@ class Inr:
                 rate=self.rate,
                 patience=self.patience,
             ),
-            divide=self._divide if self.held_out else None,
+            divide=splitter(self.held_out, self.seed),
             start=start,
         )
 
@@ -76,6 +75,3 @@ class Inr:
     def _generator(self, matrix: tuple[int, int, int]) -> nn.Module:
         encoding = FourierFeatures([self.bandwidth * (length // 2) for length in matrix], seed=self.seed)
         return Field(encoding, matrix, width=self.width, layers=self.layers, seed=self.seed)
-
-    def _divide(self, volume: KSpace) -> tuple[KSpace, KSpace]:
-        return split(volume, self.held_out, np.random.default_rng(self.seed))

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class Field(nn.Module):
     """An image (1, z, y, x) complex whose value at a place p is MLP(encoding(p)): real and imaginary part.
 
-    encoding: places (point, 3), components (z, y, x) in fields of view from 0 to 1, to values (point, channels), with
-    the attribute `channels`. `layers` of `width` rectified units follow. All that is random is drawn from `seed`.
+    encoding: places (point, 3), components (z, y, x) in fields of view from 0 to 1, to values (point, channels).
+    `layers` of `width` rectified units follow. All that is random is drawn from `seed`.
     Mildenhall et al., ECCV 2020:405. doi:10.1007/978-3-030-58452-8_24
     """
 
@@ -23,12 +23,11 @@ class Field(nn.Module):
         if width < 1 or layers < 1:
             raise ValueError(f"Field has width {width} and {layers} layers, expected at least 1 of each")
         self.encoding, self._matrix = encoding, matrix
-        self.register_buffer("places", places(matrix), persistent=False)
+        at = places(matrix)
+        self.register_buffer("places", at, persistent=False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            channels = encoding.channels
-            assert isinstance(channels, int)
-            widths = [channels, *[width] * layers]
+            widths = [encoding(at[:1]).shape[-1], *[width] * layers]
             hidden = [
                 part
                 for before, after in zip(widths, widths[1:], strict=False)

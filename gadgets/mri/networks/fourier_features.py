@@ -23,12 +23,11 @@ class FourierFeatures(nn.Module):
         super().__init__()
         if features < 1:
             raise ValueError(f"features is {features}, expected 1 or more")
-        self.channels = 2 * features
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randn(len(deviations), features, generator=generator)
         self.register_buffer("frequencies", torch.tensor(list(deviations), dtype=torch.float32)[:, None] * drawn)
 
     def forward(self, places: Tensor) -> Tensor:
-        """Values (point, channels)."""
+        """Values (point, 2 features)."""
         phase = 2 * pi * (places @ self.frequencies)
         return torch.cat([phase.sin(), phase.cos()], dim=-1)

@@ -21,15 +21,13 @@ def noise_level(kspace: KSpace) -> Tensor:
     do not move: sigma^2 = median |s|^2 / (2 log 2). Where all channels have signal up to the corners, that is too
     large; as the least of several, it is too small by the share sqrt(coils / samples). 0 where nothing was acquired.
 
-    1 after noise adjustment. Raises ValueError for k-space that is not Cartesian.
+    1 after noise adjustment.
     """
-    kspace.require_cartesian("noise_level")
     masks = kspace.mask.expand(*kspace.other, 1, *kspace.matrix).reshape(-1, *kspace.matrix)
     data = kspace.data.reshape(-1, *kspace.data.shape[-4:])
-    axes = [(torch.arange(n, device=data.device) - n // 2) / max(1, n // 2) for n in kspace.matrix]
-    radius = sum(part**2 for part in torch.meshgrid(*axes, indexing="ij"))
+    radii = _radii(kspace).reshape(-1, *kspace.matrix)
     found = []
-    for samples, mask in zip(data, masks, strict=True):
+    for samples, mask, radius in zip(data, masks, radii, strict=True):
         count = max(1, round(_SHARE * int(mask.sum())))
         far = torch.where(mask, radius, -1).flatten().topk(count).indices
         outer = samples.flatten(1)[:, far]
@@ -37,3 +35,18 @@ def noise_level(kspace: KSpace) -> Tensor:
         energy = (vectors[:, 0].conj() @ outer).abs().square().median()
         found.append((energy / (2 * log(2))).sqrt())
     return torch.stack(found).reshape(kspace.other)
+
+
+def _radii(kspace: KSpace) -> Tensor:
+    """How far samples are from the centre, squared, (*other, 1, k2, k1, k0): the end of each axis is 1 apart."""
+    ends = [max(1, length // 2) for length in kspace.image_matrix]
+    if kspace.trajectory is None:
+        axes = [
+            (torch.arange(n, device=kspace.data.device) - n // 2) / end
+            for n, end in zip(kspace.matrix, ends, strict=True)
+        ]
+        radius = torch.stack(torch.meshgrid(*axes, indexing="ij")).square().sum(dim=0)
+    else:
+        scale = torch.tensor(ends, device=kspace.data.device)[:, None, None, None]
+        radius = (kspace.trajectory / scale).square().sum(dim=-4, keepdim=True)
+    return radius.expand(*kspace.other, 1, *kspace.matrix)

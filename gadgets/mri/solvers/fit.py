@@ -85,7 +85,7 @@ def fit(
                 continue
             with _holding(parameters, averages), torch.no_grad():
                 seen = value if validate is None else validate()
-                numbers = torch.stack([value.detach().double(), seen.detach().double(), _total(parameters)]).tolist()
+                numbers = torch.stack([value.detach().float(), seen.detach().float(), _total(parameters)]).tolist()
                 _require_numbers(numbers, done)
                 losses.append(numbers[0])
                 found.append(numbers[1])
@@ -146,7 +146,7 @@ def _holding(parameters: Sequence[nn.Parameter], values: Sequence[Tensor]) -> It
 
 def _total(parameters: Sequence[Tensor]) -> Tensor:
     """A number that is finite where all parameters are. Adam makes what is no number stay."""
-    return torch.stack([parameter.abs().sum().double() for parameter in parameters]).sum()
+    return torch.stack([parameter.abs().sum().float() for parameter in parameters]).sum()
 
 
 def _require_numbers(numbers: Sequence[float], done: int) -> None:

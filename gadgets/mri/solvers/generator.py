@@ -20,6 +20,8 @@ _LEAST_SQUARES = 5
 Generator = Callable[[tuple[int, int, int]], nn.Module]
 #: Weights of the squared residuals |A x - y|^2 (coil, k2, k1, k0), from the iteration and from them.
 Weights = Callable[[int, Tensor], Tensor]
+#: Weights for the samples of a volume, from these, what they were divided by, and how many iterations follow.
+Weighting = Callable[[KSpace, Tensor, int], Weights]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ def generated(
     schedule: Schedule,
     *,
     divide: Callable[[KSpace], tuple[KSpace, KSpace]] | None = None,
-    weights: Callable[[KSpace], Weights] | None = None,
+    weights: Weighting | None = None,
     start: State | None = None,
 ) -> tuple[Tensor, State]:
     """min_p sum_i w_i |A G_p - y|_i^2 / ||y||^2 for each volume: the images (*other, 1, z, y, x), and the last state.
@@ -51,7 +53,7 @@ def generated(
     Each volume is divided by the intensity of the object in its image by least squares, so that the image scales with
     the samples, and has a generator of its own, which begins as the generator of each other volume does: `start`, or
     what `generator` makes. `divide` takes samples from the fit, which it is validated on: mean |A G_p - y|^2; without,
-    the last iterate is kept. `weights`, made from the samples that are fitted, 1 without.
+    the last iterate is kept. `weights` are made from the samples that are fitted; without, they are 1.
 
     Raises ValueError for samples that are not finite, for maps of other shape, and for a start of another generator.
     """
@@ -68,7 +70,9 @@ def generated(
         if start is not None:
             _load(module, start)
         seen, held = (volume, None) if divide is None else divide(volume)
-        found = _fit(module, seen, held, maps, schedule, None if weights is None else weights(seen), start is not None)
+        iterations = schedule.iterations if start is None else schedule.warm_iterations
+        own = None if weights is None else weights(seen, scale, iterations)
+        found = _fit(module, seen, held, maps, schedule, own, iterations)
         state = found.state
         with torch.no_grad():
             images.append(scale * module() * (maps != 0).any(dim=-4, keepdim=True))
@@ -82,7 +86,7 @@ def _fit(
     csm: Tensor,
     schedule: Schedule,
     weights: Weights | None,
-    warm: bool,
+    iterations: int,
 ) -> Fit:
     operator = encoding(seen, csm)
     energy = seen.data.abs().square().sum()
@@ -101,7 +105,6 @@ def _fit(
         def validate() -> Tensor:
             return (kept(module()) - data).abs().square().sum() / count
 
-    iterations = schedule.warm_iterations if warm else schedule.iterations
     return fit(module, loss, iterations=iterations, rate=schedule.rate, validate=validate, patience=schedule.patience)
 
 

@@ -59,7 +59,7 @@ def test_features_are_alike_as_far_as_their_frequencies_allow():
     features = FourierFeatures([0.0, 2.0, 5.0], features=4000)
     at = torch.tensor([[0.0, 0, 0], [0.9, 0, 0], [0, 0.05, 0], [0, 0, 0.05]])
     values = features(at)
-    assert values.shape == (4, features.channels)
+    assert values.shape == (4, 8000)
     alike = values @ values[0] / 4000
     expected = torch.exp(-2 * torch.pi**2 * torch.tensor([0, 0, 0.1, 0.25]) ** 2)
     # A mean of 4000 cosines deviates by 1 / sqrt(8000).

@@ -1,5 +1,7 @@
 """The noise of k-space is seen in its corners."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from gadgets.mri.kspace import KSpace
 from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.quality.noise_level import noise_level
 from tests.support.lattices import lattice_mask
+from tests.support.radial_scan import radial_scan, trajectory
 
 
 @pytest.mark.parametrize("sigma", [1e-6, 1.0, 30.0])
@@ -25,3 +28,13 @@ def test_under_a_phantom(sigma, step):
 def test_a_single_coil():
     data = 2**0.5 * torch.randn(1, 1, 64, 64, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     assert abs(float(noise_level(KSpace.from_data(data))) - 1) < 0.1
+
+
+def test_along_spokes():
+    scan = radial_scan(trajectory(spokes=60, size=64), 64, slices=(0, 8), coils=12)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(scan.data.shape, dtype=torch.complex64, generator=generator)
+    sigma = scan.data.abs().max() / 400
+    found = noise_level(replace(scan, data=scan.data + sigma * 2**0.5 * noise))
+    # The least of 12 channels, each seen in 768 samples at the ends of spokes.
+    assert found.shape == (2,) and ((found / sigma - 1).abs() < 0.2).all()

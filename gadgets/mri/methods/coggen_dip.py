@@ -1,0 +1,81 @@
+"""The deep image prior, learned in the order of a curriculum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
+
+from gadgets.mri.calibration.sensitivities import sensitivities
+from gadgets.mri.calibration.splits import splitter
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.networks.untrained_unet import UntrainedUnet
+from gadgets.mri.quality.noise_level import noise_level
+from gadgets.mri.solvers.curriculum import Curriculum
+from gadgets.mri.solvers.fit import State
+from gadgets.mri.solvers.generator import Schedule, Weights, generated
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoggenDip:
+    """min_p sum_i w_i(t) |P F S G_p(n) - y|_i^2, G_p an untrained U-Net of fixed noise n, w a curriculum.
+
+    image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory; 0 outside the
+    support of the maps. Planes of a volume share the network. No data but the scan's are needed, and time: the U-Net,
+    of `levels` and with `width` channels, is fitted to each volume anew, from the same `seed`, by `iterations` of Adam.
+
+    The weights w are those of `Curriculum`: the centre comes first, and of samples that are noise no more is fitted
+    than there is signal in them. Its formulas are ours: of the paper, the abstract was at hand. `noise` is the
+    deviation of the noise in the real part of a sample, 1 after noise adjustment; 0 where it is to be estimated from
+    the samples farthest out.
+
+    `held_out`, a share of the samples, is not fitted but foretold, and the iterate that foretells it best is the image;
+    0 for none, which keeps the last. `patience`: after how many looks, 25 iterations each, without a better iterate to
+    stop, 0 for never. `fitted` gives the parameters too, from which a slice or frame that is alike may start:
+    `warm_iterations` are then done.
+    CogGen: arXiv:2603.04438. Untrained networks: Ulyanov, Vedaldi and Lempitsky, CVPR 2018:9446.
+    doi:10.1109/CVPR.2018.00984
+    Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
+    """
+
+    iterations: int = 1500
+    warm_iterations: int = 400
+    rate: float = 0.01
+    width: int = 16
+    levels: int = 3
+    noise: float = 0.0
+    held_out: float = 0.1
+    patience: int = 0
+    seed: int = 0
+
+    def calibrate(self, reference: KSpace) -> Tensor:
+        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
+        return sensitivities(reference)
+
+    def fitted(self, kspace: KSpace, calibration: Tensor, *, start: State | None = None) -> tuple[Tensor, State]:
+        """The image, and the state of the network of the last volume. Raises as `__call__` does.
+
+        Raises ValueError, too, for a `start` of a network of another size.
+        """
+        return generated(
+            kspace,
+            calibration,
+            partial(UntrainedUnet, width=self.width, levels=self.levels, seed=self.seed),
+            Schedule(
+                iterations=self.iterations,
+                warm_iterations=self.warm_iterations,
+                rate=self.rate,
+                patience=self.patience,
+            ),
+            divide=splitter(self.held_out, self.seed),
+            weights=self._weights,
+            start=start,
+        )
+
+    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
+        """The image. Raises ValueError for samples that are not finite and for maps of other shape."""
+        return self.fitted(kspace, calibration)[0]
+
+    def _weights(self, seen: KSpace, scale: Tensor, iterations: int) -> Weights:
+        return Curriculum(seen, self.noise / scale if self.noise else noise_level(seen), iterations)

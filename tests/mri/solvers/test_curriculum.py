@@ -1,0 +1,88 @@
+"""A curriculum: easy samples first, noise never, and all the same where there is no noise."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.solvers.curriculum import Curriculum, radius
+from tests.support.heads import scan
+from tests.support.radial_scan import radial_scan, trajectory
+
+DONE = (0, 50, 100)
+
+
+def noisy(noise):
+    """A scan, and the deviation of the noise in the real part."""
+    return scan(0, noise=noise, size=48)[0], noise / 2**0.5
+
+
+def weights(curriculum, kspace, iteration, share):
+    """With residuals that are everywhere `share` of the samples' energy."""
+    return curriculum(iteration, share * kspace.data.abs().square())
+
+
+@pytest.mark.parametrize("iteration", DONE)
+def test_without_noise_all_weights_are_one(iteration):
+    kspace, _ = noisy(0.0)
+    made = weights(Curriculum(kspace, 0.0, 100), kspace, iteration, 1.0)
+    torch.testing.assert_close(made[kspace.mask], torch.ones(int(kspace.mask.sum())))
+
+
+def test_the_centre_comes_first_and_the_rest_in_time():
+    kspace, sigma = noisy(0.08)
+    curriculum = Curriculum(kspace, sigma, 100)
+    first, later, last = (weights(curriculum, kspace, iteration, 1.0)[kspace.mask] for iteration in DONE)
+    middle = radius(kspace)[kspace.mask] < 0.15
+    assert first[middle].min() > 0.5
+    assert (last - first)[middle].abs().max() < 0.3
+    assert (later >= first - 1e-6).all() and (last >= later - 1e-6).all()
+    outer = radius(kspace)[kspace.mask] > 0.8
+    assert first[outer].mean() < 0.1 * last[outer].mean()
+
+
+def test_what_is_noise_is_not_learned():
+    sigma = 0.3
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.view_as_complex(sigma * torch.randn(4, 1, 64, 64, 2, generator=generator))
+    kspace = KSpace(data=noise, mask=torch.ones(1, 1, 64, 64, dtype=torch.bool))
+    made = weights(Curriculum(kspace, sigma, 100), kspace, 100, 1.0)
+    # Of rings of n samples, the energy misses the noise by 1 / sqrt(n): but for the few of the centre, next to nothing.
+    assert made[radius(kspace) > 0.2].max() < 0.05
+
+
+def test_signal_is_learned_until_its_residual_is_noise():
+    kspace, sigma = noisy(0.08)
+    curriculum = Curriculum(kspace, sigma, 100)
+    low = (radius(kspace) > 0.5) & kspace.mask
+    noise = torch.full(kspace.data.shape, 2 * sigma**2)
+    with_signal = curriculum(100, 4 * noise)[low]
+    without = curriculum(100, noise)[low]
+    assert (without <= 0.5 * with_signal).all() and (with_signal > 0).any()
+
+
+def test_scales_with_the_samples_and_their_noise():
+    kspace, sigma = noisy(0.08)
+    brighter = replace(kspace, data=1e3 * kspace.data)
+    torch.testing.assert_close(
+        weights(Curriculum(brighter, 1e3 * sigma, 100), brighter, 20, 0.5),
+        weights(Curriculum(kspace, sigma, 100), kspace, 20, 0.5),
+    )
+
+
+def test_the_end_of_each_axis_is_one_from_the_centre():
+    kspace, _ = noisy(0.0)
+    at = radius(kspace)
+    assert at.shape == (1, 1, 48, 48)
+    assert at[0, 0, 24, 24] == 0 and at[0, 0, 0, 24] == at[0, 0, 24, 0] == 1
+    assert at[0, 0, 0, 0] == pytest.approx(2**0.5)
+
+
+def test_spokes_are_as_far_out_as_their_trajectory():
+    spokes = trajectory(spokes=8, size=32)
+    one = radial_scan(spokes, 32)
+    volume = replace(one, data=one.data[0], mask=one.mask[0], trajectory=spokes)
+    torch.testing.assert_close(radius(volume)[0], spokes.norm(dim=0) / 16)
+    made = weights(Curriculum(volume, 0.0, 100), volume, 0, 1.0)
+    assert made.allclose(torch.ones(()))
