@@ -23,7 +23,7 @@ BOTH = {"cg_sense", "coggen_dip", "coggen_inr", "deep_image_prior", "inr", "unro
 TRAJECTORIES = BOTH | {"grasp", "gridding"}
 # Methods that are fitted to a scan by many iterations obey all laws but one after any number of them: here, after few.
 FEW = {"iterations": 4}
-SOME = {"iterations": 150}
+SOME = {"iterations": 100}
 SIZE = {"cartesian": (45, 48), "radial": (48, 48)}
 
 

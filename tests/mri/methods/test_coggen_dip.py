@@ -5,18 +5,20 @@ from gadgets.mri.methods.deep_image_prior import DeepImagePrior
 from gadgets.mri.quality.errors import psnr
 from tests.support.heads import scan
 
-SETTINGS = {"iterations": 300, "held_out": 0.0}
+SETTINGS = {"iterations": 200, "held_out": 0.0}
+# After so many, networks have learned noise.
+MANY = SETTINGS | {"iterations": 400}
 
 
 def last(method, noise):
     """PSNR of the last iterate."""
-    kspace, csm, truth = scan(1, noise=noise, size=32, acceleration=2.5)
+    kspace, csm, truth = scan(0, noise=noise, size=32, acceleration=2.5)
     return psnr(method(kspace, csm).abs().numpy(), truth.abs().numpy())
 
 
 def test_noise_is_not_learned():
     # All samples are fitted, and no look at any others ends the fit.
-    assert last(CoggenDip(**SETTINGS), 0.08) > last(DeepImagePrior(**SETTINGS), 0.08) + 1
+    assert last(CoggenDip(**MANY), 0.08) > last(DeepImagePrior(**MANY), 0.08) + 1
 
 
 def test_little_noise_is_no_reason_to_stop():

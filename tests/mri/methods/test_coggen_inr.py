@@ -5,18 +5,20 @@ from gadgets.mri.methods.inr import Inr
 from gadgets.mri.quality.errors import psnr
 from tests.support.heads import scan
 
-SETTINGS = {"iterations": 300, "held_out": 0.0}
+SETTINGS = {"iterations": 200, "held_out": 0.0}
+# After so many, networks have learned noise.
+MANY = SETTINGS | {"iterations": 400}
 
 
 def last(method, noise):
     """PSNR of the last iterate."""
-    kspace, csm, truth = scan(1, noise=noise, size=32, acceleration=2.5)
+    kspace, csm, truth = scan(0, noise=noise, size=32, acceleration=2.5)
     return psnr(method(kspace, csm).abs().numpy(), truth.abs().numpy())
 
 
 def test_noise_is_not_learned():
     # All samples are fitted, and no look at any others ends the fit.
-    assert last(CoggenInr(**SETTINGS), 0.08) > last(Inr(**SETTINGS), 0.08) + 2
+    assert last(CoggenInr(**MANY), 0.08) > last(Inr(**MANY), 0.08) + 2
 
 
 def test_little_noise_is_no_reason_to_stop():

@@ -5,10 +5,16 @@ import torch
 
 from gadgets.mri.networks.field import Field, places
 from gadgets.mri.networks.fourier_features import FourierFeatures
+from gadgets.mri.networks.hash_grid import HashGrid
+from gadgets.mri.networks.siren import Siren
 from gadgets.mri.networks.untrained_unet import UntrainedUnet
 
 GENERATORS = {
     "field": lambda matrix, seed: Field(FourierFeatures([1, 2, 3], features=8, seed=seed), matrix, width=8, seed=seed),
+    "field of a hash grid": lambda matrix, seed: Field(
+        HashGrid(matrix, levels=3, base=2, size=64, seed=seed), matrix, width=8, seed=seed
+    ),
+    "siren": lambda matrix, seed: Siren(matrix, width=8, seed=seed),
     "untrained_unet": lambda matrix, seed: UntrainedUnet(matrix, width=4, levels=2, seed=seed),
 }
 
@@ -66,12 +72,51 @@ def test_features_are_alike_as_far_as_their_frequencies_allow():
     assert (alike - expected).abs().max() < 4 / 8000**0.5
 
 
+def test_a_hash_grid_is_linear_between_its_corners():
+    grid = HashGrid([1, 5, 7], levels=1, features=3, base=64, size=1 << 10)
+    corners = grid(torch.tensor([[0.0, 2 / 5, 3 / 7], [0.0, 2 / 5, 4 / 7]]))
+    between = grid(torch.tensor([[0.0, 2 / 5, 3.25 / 7]]))[0]
+    torch.testing.assert_close(between, 0.75 * corners[0] + 0.25 * corners[1], rtol=1e-4, atol=1e-7)
+    # With a row for each, corners share nothing.
+    everywhere = grid(torch.cartesian_prod(torch.arange(2.0), torch.arange(6) / 5, torch.arange(8) / 7))
+    assert len(everywhere.unique(dim=0)) == 2 * 6 * 8
+
+
+def test_levels_of_a_hash_grid_are_shown_one_after_the_other():
+    grid = HashGrid([1, 16, 16], levels=3, base=4, size=64)
+    at = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
+    every = grid(at)
+    grid.shown = 1.5
+    part = grid(at)
+    torch.testing.assert_close(part[:, :2], every[:, :2])
+    torch.testing.assert_close(part[:, 2:4], every[:, 2:4] / 2)
+    assert not part[:, 4:].any()
+
+
+def test_a_hash_grid_learns_what_has_more_corners_than_its_table():
+    """Corners share rows where there are more of them; gradients reach all rows that are asked for."""
+    grid = HashGrid([64, 64], levels=1, base=64, size=128)
+    grid(torch.rand(4000, 2, generator=torch.Generator().manual_seed(0))).square().sum().backward()
+    assert (grid.tables.grad.abs().sum(dim=-1) > 0).float().mean() > 0.95
+
+
+def test_the_details_of_a_siren_are_those_of_its_frequency():
+    def roughness(frequency):
+        image = Siren((1, 32, 32), width=32, frequency=frequency)().detach()
+        return float((image[..., 1:] - image[..., :-1]).abs().mean() / (image - image.mean()).abs().mean())
+
+    assert roughness(3.0) < roughness(30.0) / 2
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: UntrainedUnet((1, 8, 8), width=0), "width 0"),
         (lambda: UntrainedUnet((1, 8, 8), levels=0), "0 levels"),
         (lambda: FourierFeatures([1.0], features=0), "features is 0"),
+        (lambda: HashGrid([0, 4]), r"cells is \(0, 4\)"),
+        (lambda: HashGrid([4], levels=0), "0 levels"),
+        (lambda: Siren((1, 8, 8), width=0), "width 0"),
         (lambda: Field(FourierFeatures([1.0]), (1, 8, 8), layers=0), "0 layers"),
     ],
 )
