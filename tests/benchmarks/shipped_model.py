@@ -120,7 +120,8 @@ def over_the_range(model: str, folder: Path) -> str:
     lines = [f"| scans | {' | '.join(f'`{name}`' for name in names)} |", "|---|" + "---|" * len(names)]
     for title, simulation in kinds.items():
         figures = dict.fromkeys(names, 0.0)
-        for example in Simulated(images, simulation, batches=SCANS, batch=1, seed=SEED):
+        scans = Simulated(images, simulation, batches=SCANS, batch=1, seed=SEED)
+        for example in (scans[number] for number in range(SCANS)):
             truth = example.image.abs().numpy()
             for name in names:
                 method = methods.create(name, {"model": model} if name == "modl" else {})

@@ -1,4 +1,4 @@
-"""Magnitude images made into others, and seen with the resolution of a scan."""
+"""Magnitude images made into other images, and seen with the resolution of a scan."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from scipy.ndimage import affine_transform, gaussian_filter
 # Levels of grey, from nothing to the brightest, of which each gets another brightness.
 _LEVELS = 5
 
+# How much their phases differ, in radians: opposed phases are among them.
+_SPREAD = 1.0
+
 
 def augmented(
     magnitude: NDArray[np.floating], matrix: tuple[int, ...], random: np.random.Generator, *, enlarged: float = 1.0
-) -> NDArray[np.float32]:
+) -> NDArray[np.complex64]:
     """A magnitude image (y, x) turned, mirrored and stretched onto `matrix`, in another contrast, from 0 to 1.
 
     The whole image fits into the new field of view to within a fifth or, `enlarged`, a part of it does. One half of the
-    images keeps the order of its tissues, in a random power; in the other, tissues have any brightness, as other
-    sequences give them.
+    images keeps the order of its tissues, in a random power; in the other, tissues have any brightness and, as fat
+    beside water, any phase, as other sequences give them.
     """
     image = np.asarray(magnitude, np.float32)
     if random.uniform() < 0.5:
@@ -36,7 +39,7 @@ def augmented(
     smooth = gaussian_filter(image, 0.4 * zoom) if zoom > 1 else image
     out = np.clip(affine_transform(smooth, turn, offset, tuple(matrix), order=1), 0, None)
     peak = float(out.max())
-    return _contrast(out / peak, random) if peak > 0 else out
+    return _contrast(out / peak, random) if peak > 0 else out.astype(np.complex64)
 
 
 def band_limited(image: NDArray[np.complexfloating], matrix: tuple[int, int]) -> NDArray[np.complex64]:
@@ -53,10 +56,11 @@ def band_limited(image: NDArray[np.complexfloating], matrix: tuple[int, int]) ->
     return (scale * fftshift(ifft2(ifftshift(kept)))).astype(np.complex64)
 
 
-def _contrast(image: NDArray[np.floating], random: np.random.Generator) -> NDArray[np.float32]:
+def _contrast(image: NDArray[np.floating], random: np.random.Generator) -> NDArray[np.complex64]:
     """An image from 0 to 1 in another contrast; what is 0 stays so, and the brightest point is 1."""
     if random.uniform() < 0.5:
-        return (image ** random.uniform(0.7, 1.4)).astype(np.float32)
-    levels = np.concatenate([[0.0], random.uniform(0.1, 1, _LEVELS - 1)])
+        return (image ** random.uniform(0.7, 1.4)).astype(np.complex64)
+    levels = np.zeros(_LEVELS, complex)
+    levels[1:] = random.uniform(0.1, 1, _LEVELS - 1) * np.exp(1j * random.normal(0, _SPREAD, _LEVELS - 1))
     other = np.interp(image, np.linspace(0, 1, _LEVELS), levels)
-    return (other / other.max()).astype(np.float32)
+    return (other / np.abs(other).max()).astype(np.complex64)

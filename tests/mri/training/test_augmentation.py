@@ -16,7 +16,8 @@ def test_augmented_images_stay_whole(random):
     image[15:45, 20:60] = 1
     for _ in range(10):
         out = augmented(image, (40, 40), random)
-        assert out.shape == (40, 40) and out.max() == 1 and out.min() == 0
+        out = np.abs(out)
+        assert out.shape == (40, 40) and out.max() == pytest.approx(1) and out.min() == 0
         # Half of the length along the longer axis, stretched by a fifth and more at most.
         assert 0.1 < (out > 0.5 * np.median(out[out > 0])).mean() < 0.4
 
@@ -26,11 +27,21 @@ def test_background_stays_background_and_tissues_change(random):
     image[8:24, 8:16], image[8:24, 16:24] = 0.4, 1
     brighter = set()
     for _ in range(20):
-        out = augmented(image, (64, 64), random)
+        out = np.abs(augmented(image, (64, 64), random))
         assert not out[0].any() and not out[:, 0].any()
         tissues = np.bincount((20 * out[out > 0.05]).astype(int), minlength=21)
         brighter.add(int(tissues.argmax()))
     assert len(brighter) > 2
+
+
+def test_tissues_may_have_phases_of_their_own(random):
+    image = np.zeros((32, 32))
+    image[8:24, 8:16], image[8:24, 16:24] = 0.4, 1
+    apart = []
+    for _ in range(20):
+        out = augmented(image, (64, 64), random)
+        apart.append(np.ptp(np.angle(out[np.abs(out) > 0.2])))
+    assert min(apart) == 0 and max(apart) > 0.5
 
 
 def test_no_image_stays_no_image(random):
