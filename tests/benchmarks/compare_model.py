@@ -1,6 +1,6 @@
-"""The shipped model against classical methods: docs/brain_modl.md and its pictures.
+"""A model of recipes/brain_modl.yaml against classical methods: a page and its pictures.
 
-Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/shipped_model.py [CARD, default brain_modl] [FOLDER, default docs]
+Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/compare_model.py CARD FOLDER
 First on a brain that was measured and that no training has seen, then on scans simulated from the subjects of the
 validation, over all that the card says the model is good for.
 """
@@ -35,7 +35,7 @@ CLASSICAL = ("cg_sense", "espirit_l1", "total_variation")
 SCANS, SEED = 6, 11
 HEAD = """# {name}
 
-What `DEEPGADGETS_DATA=... python tests/benchmarks/shipped_model.py` wrote. Model: {name}, SHA-256 {sha}; trained on
+What `DEEPGADGETS_DATA=... python tests/benchmarks/compare_model.py` wrote. Model: {name}, SHA-256 {sha}; trained on
 {data}. Other methods with their default settings, with the same maps (`espirit`). Magnitudes are scaled to the truth
 (least squares); figures are taken inside the object.
 
@@ -109,7 +109,9 @@ def over_the_range(model: str, folder: Path) -> str:
     card = cards.read(cards.find(model))
     recipe = recipes.from_values(card.recipe, model)
     images = Files([folder / path for path in recipe.data.validation])
-    usual = replace(recipe.simulation, matrix=(160, 160), coils=(8, 8), acceleration=(4, 4), noise=(0.01, 0.01))
+    usual = replace(
+        recipe.simulation, excerpt=0, matrix=(160, 160), coils=(8, 8), acceleration=(4, 4), noise=(0.01, 0.01)
+    )
     kinds = {
         **{f"{n} coils" if n > 1 else "1 coil": replace(usual, coils=(n, n)) for n in (1, 2, 4, 8, 16, 32)},
         **{f"{n} x {n} points": replace(usual, matrix=(n, n)) for n in (64, 96, 256, 384, 512)},
@@ -132,7 +134,7 @@ def over_the_range(model: str, folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(model: str = "brain_modl", to: str = "docs") -> None:
+def main(model: str, to: str) -> None:
     folder = os.environ.get("DEEPGADGETS_DATA")
     if not folder:
         raise SystemExit("no scanner data: DEEPGADGETS_DATA is not set")
@@ -147,7 +149,7 @@ def main(model: str = "brain_modl", to: str = "docs") -> None:
         f"mostly estimated; the mean PSNR of {SCANS} scans over the whole field of view.\n\n"
     )
     text += over_the_range(model, Path(folder))
-    Path(to, "brain_modl.md").write_text(text)
+    Path(to, f"{card.name}.md").write_text(text)
 
 
 if __name__ == "__main__":
