@@ -203,7 +203,8 @@ def test_the_air_around_a_brain_has_unit_noise(data_dir, acceleration):
     head = snr > 20
     assert head.mean() > 0.2
     assert 1 < np.median(g[head]) < 1.25
-    assert g[head].min() > 0.9
+    # Below 1 here and there: kernels that are damped by the noise give up some signal for less of it.
+    assert np.quantile(g[head], 0.01) > 0.9 and g[head].min() > 0.8
 
 
 @pytest.mark.gpu
