@@ -19,12 +19,24 @@ class Learned:
     """What methods with trained weights share: maps, the weights of a model, and what they refuse.
 
     Such a method is its paper and the class of its network; network(kspace, csm) gives the image (*other, 1, z, y, x).
-    The name that model cards know it by is that of its file. model: the name of a model card, or its path.
+    The name that model cards know it by is that of its file. model: the name of a model card, or its path. precision:
+    "fp32" or, for methods whose `precisions` have it, "bf16" within the networks; what the data are compared with stays
+    in single precision.
+
+    Raises ValueError for a precision that the method does not have.
     """
 
     network: ClassVar[type[nn.Module]]
+    precisions: ClassVar[tuple[str, ...]] = ("fp32",)
 
     model: str
+    precision: str = "fp32"
+
+    def __post_init__(self) -> None:
+        if self.precision not in self.precisions:
+            raise ValueError(
+                f"{type(self).__name__}.precision is {self.precision!r}; there are: {', '.join(self.precisions)}"
+            )
 
     @classmethod
     def name(cls) -> str:
@@ -53,6 +65,7 @@ class Learned:
         kspace.require_finite()
         network, _ = self.trained(kspace.data.device)
         # Not inference mode: methods that descend a network take its gradient.
-        with torch.no_grad():
+        half = torch.autocast(kspace.data.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        with torch.no_grad(), half:
             image = self.reconstruct(network, kspace, calibration)
         return image * (calibration != 0).any(dim=-4, keepdim=True)

@@ -74,12 +74,14 @@ def _leading_vector(matrices: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
         p = torch.addcmul(p, x, (x.conj() * p).sum(dim=0), value=-1)
         last, before = residual, size
         length = _energy(p).clamp_min(tiny)
+        # Directions have the residual in them and are no shorter, unless both are rounding along x, as with one coil.
+        moves = (size > (_ARRIVED * value).square()) & (2 * length > size)
         q = (matrices * p).sum(dim=1)
         # The best of the plane of x and p: p^H P x = |residual|^2, as the last step left no residual along p.
         along = _dot(p, q) / length
         half = (value - along) / 2
         rise = half + torch.sqrt(half.square() + size.square() / length)
-        step = torch.where(size > (_ARRIVED * value).square(), size / length / rise.clamp_min(tiny), 0)
+        step = torch.where(moves, size / length / rise.clamp_min(tiny), 0)
         shrink = torch.rsqrt(1 + step.square() * length).to(x.dtype)
         value = torch.where(step > 0, along + rise, value)
         x = torch.addcmul(x, p, step.to(x.dtype)) * shrink

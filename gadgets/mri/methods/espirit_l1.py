@@ -5,20 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from gadgets.mri.calibration.intensity import intensity
 from gadgets.mri.calibration.sensitivities import sensitivities
+from gadgets.mri.calibration.sparse_image import sparse_image
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.operators.sensitivity import combine_sets
-from gadgets.mri.priors.wavelet_l1 import Moves, WaveletL1
-from gadgets.mri.solvers.cg import cg
-from gadgets.mri.solvers.fista import fista
-
-# Iterations of least squares that give the first image: aliasing is mostly gone, noise not yet amplified.
-_LEAST_SQUARES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +23,6 @@ class EspiritL1:
     squares, so that `regularisation` has no unit: coefficients of that share of the object's intensity and below are
     taken for noise and aliasing, and those above are lowered by as much. The default of 0.005 is below what is seen on
     a screen. Coefficients of the lowest band (`levels` times halved) have no cost. `wavelet`: "haar" or "daubechies4".
-    Each iteration moves the wavelets' blocks by another shift t, in random order but the same in each call. An iterate
-    leans to the last few t. So the last of the `iterations` is a step without momentum to the mean of the images that
-    2^levels shifts lead to.
     With `sets` of maps, x has as many images and (S x)_c = sum_s csm_sc x_s; the image that is returned has magnitude
     sqrt(sum_s |x_s|^2) and the phase of the first. Two serve where the object is larger than the field of view.
     Lustig, Donoho and Pauly, MRM 2007;58:1182. doi:10.1002/mrm.21391
@@ -67,29 +57,12 @@ class EspiritL1:
         operator = encoding(kspace, calibration)
         if operator.sets != self.sets:
             raise ValueError(f"csm holds {operator.sets} sets of maps, EspiritL1.sets is {self.sets}")
-        gram, rhs = operator.gram, operator.H(kspace.data)
-        volumes = range(len(kspace.other))
-        start = cg(gram, rhs, iterations=_LEAST_SQUARES, batch_dims=volumes).x
-        sparsity = WaveletL1(
-            weight=self.regularisation * intensity(start),
+        image = sparse_image(
+            operator,
+            operator.H(kspace.data),
+            regularisation=self.regularisation,
+            iterations=self.iterations,
             levels=self.levels,
             wavelet=self.wavelet,
-            moves=Moves(self.levels, torch.Generator().manual_seed(0)),
         )
-        step = 1 / operator.bound
-
-        def gradient(x: Tensor) -> Tensor:
-            return gram(x) - rhs
-
-        image = fista(
-            gradient,
-            sparsity,
-            start,
-            step=step,
-            iterations=self.iterations - 1,
-            # Between two shifts the prior is another one, and where momentum points says nothing.
-            restart=False,
-            batch_dims=volumes,
-        ).x
-        image = sparsity.mean_prox(image - step * gradient(image), step)
         return combine_sets(image * (calibration.unflatten(-4, (self.sets, -1)) != 0).any(dim=-4))

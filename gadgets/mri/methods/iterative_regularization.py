@@ -101,6 +101,7 @@ class IterativeRegularization(Learned):
     factor: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.factor >= 0:
             raise ValueError(f"IterativeRegularization.factor is {self.factor}, expected 0 or more")
 

@@ -11,34 +11,40 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from gadgets.mri.calibration.image_noise import image_noise
 from gadgets.mri.calibration.intensity import intensity
+from gadgets.mri.calibration.residual_noise import residual_noise
+from gadgets.mri.calibration.sparse_image import sparse_image
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.learned import Learned
 from gadgets.mri.networks.residual_cnn import ResidualCnn
 from gadgets.mri.networks.unet import Unet
-from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.operators.encoding import EncodingOp, encoding
+from gadgets.mri.operators.non_uniform_encoding import NonUniformEncodingOp
 from gadgets.mri.solvers.cg import cg
 from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 
 # Of the least squares that iterations may begin at, in units of the largest eigenvalue there can be.
 _DAMPING = 0.01
 
-# Of images, in units of their intensity, at which w is what is learned.
+# Of samples, in units of the image's intensity, at which w is what is learned.
 _NOISE = 0.02
+
+_STARTS = ("adjoint", "least_squares", "sparse")
 
 
 class ModlNetwork(nn.Module):
     """What `Modl` trains: `iterations` of z = N(x), x = argmin ||A x - y||^2 + w ||x - z||^2.
 
-    They begin at x = A^H y, as published, or with `start_iterations` at that many of conjugate gradients for
-    argmin ||A x - y||^2 + ||x||^2 / 100: where coils can unfold, no network needs to learn how.
+    They begin where `start` says: at x = A^H y, as published ("adjoint"); at argmin ||A x - y||^2 + ||x||^2 / 100
+    ("least_squares"), since where coils can unfold, no network needs to learn how; or at the image that is sparsest in
+    wavelets ("sparse", as `espirit_l1`), which may be better at what no network has seen. The latter two by
+    `start_iterations`.
 
     N is a residual network or, with `levels`, a U-Net. `shared`: one network and one weight w in all iterations, as
-    published; else each has its own. w = softplus of what is learned. `told`: U-Nets are told the noise of the image
-    that iterations begin at, and w is proportional to it, in units of 1 / 50 of the intensity. `checkpointed`: an
-    iteration of training is computed anew for its gradient, which takes a third more time and keeps no more than one
-    iteration in memory.
+    published; else each has its own. w = softplus of what is learned. `told`: U-Nets are told the noise of the samples,
+    as far as the first image leaves them unexplained, and w is proportional to it, in units of 1 / 50 of the
+    intensity. `checkpointed`: an iteration of training is computed anew for its gradient, which takes a third more time
+    and keeps no more than one iteration in memory.
     """
 
     def __init__(
@@ -50,13 +56,18 @@ class ModlNetwork(nn.Module):
         levels: int = 0,
         shared: bool = True,
         cg_iterations: int = 6,
-        start_iterations: int = 0,
+        start: str = "adjoint",
+        start_iterations: int = 10,
         told: bool = False,
         checkpointed: bool = True,
     ) -> None:
         super().__init__()
         if iterations < 1 or cg_iterations < 1:
             raise ValueError(f"iterations is {iterations} and cg_iterations {cg_iterations}, expected 1 or more")
+        if start not in _STARTS:
+            raise ValueError(f"start is {start!r}; there are: {', '.join(_STARTS)}")
+        if start != "adjoint" and start_iterations < 1:
+            raise ValueError(f"start_iterations is {start_iterations}, expected 1 or more")
         if told and not levels:
             raise ValueError("told is true and levels 0: only a U-Net can be told the noise; give levels of 1 or more")
         made = 1 if shared else iterations
@@ -66,7 +77,8 @@ class ModlNetwork(nn.Module):
         )
         # softplus(-3) = 0.05: as much trust in the data as the paper begins with.
         self.weights = nn.Parameter(torch.full((made,), -3.0))
-        self.iterations, self.cg_iterations, self.start_iterations = iterations, cg_iterations, start_iterations
+        self.iterations, self.cg_iterations = iterations, cg_iterations
+        self.start, self.start_iterations = start, start_iterations
         self.told, self.checkpointed = told, checkpointed
 
     def forward(self, kspace: KSpace, csm: Tensor) -> Tensor:
@@ -74,14 +86,12 @@ class ModlNetwork(nn.Module):
         kspace.require_maps(csm)
         operator = encoding(kspace, csm)
         gram, rhs = operator.gram, operator.H(kspace.data)
-        start, volumes = rhs, range(len(kspace.other))
-        if self.start_iterations:
-            start = cg(lambda x: gram(x) + _DAMPING * x, rhs, iterations=self.start_iterations, batch_dims=volumes).x
+        start, volumes = self._first(operator, rhs), range(len(kspace.other))
         chosen = [k % len(self.networks) for k in range(self.iterations)]
         networks: list[Callable[..., Tensor]] = [self.networks[index] for index in chosen]
         weights = softplus(self.weights)[chosen]
         if self.told:
-            level = image_noise(start)
+            level = residual_noise(operator(start) - kspace.data, kspace.mask)
             networks = [partial(network, level=level) for network in networks]
             weights = weights[(..., *[None] * level.ndim)] * level / (_NOISE * intensity(start))
         solve = partial(proximal_step, gram, rhs, iterations=self.cg_iterations, batch_dims=volumes)
@@ -91,6 +101,15 @@ class ModlNetwork(nn.Module):
             start,
             checkpointed=self.checkpointed and self.training,
         )
+
+    def _first(self, operator: EncodingOp | NonUniformEncodingOp, rhs: Tensor) -> Tensor:
+        """The image that iterations begin at."""
+        if self.start == "sparse":
+            return sparse_image(operator, rhs, iterations=self.start_iterations)
+        if self.start == "least_squares":
+            gram, volumes = operator.gram, range(rhs.ndim - 4)
+            return cg(lambda x: gram(x) + _DAMPING * x, rhs, iterations=self.start_iterations, batch_dims=volumes).x
+        return rhs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,3 +125,4 @@ class Modl(Learned):
     """
 
     network: ClassVar[type[nn.Module]] = ModlNetwork
+    precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16")

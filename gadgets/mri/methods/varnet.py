@@ -47,3 +47,4 @@ class Varnet(Learned):
     """
 
     network: ClassVar[type[nn.Module]] = VarnetNetwork
+    precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16")

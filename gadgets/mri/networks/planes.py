@@ -14,5 +14,6 @@ def to_planes(x: Tensor) -> Tensor:
 
 def from_planes(planes: Tensor, like: Tensor) -> Tensor:
     """Real (plane, 2 channel, y, x) as complex (*other, channel, z, y, x), the other axes being those of `like`."""
+    planes = planes.to(like.real.dtype)  # there are no complex numbers of half precision
     real, imaginary = planes.reshape(*like.shape[:-4], like.shape[-3], *planes.shape[-3:]).chunk(2, dim=-3)
     return torch.complex(real, imaginary).movedim(-4, -3)

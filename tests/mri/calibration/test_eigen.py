@@ -52,3 +52,12 @@ def test_zero_and_one_channel():
     vectors, values = leading_vectors(torch.full((1, 1, 3), 0.5, dtype=torch.complex64), 5)
     torch.testing.assert_close(values, torch.full((1, 3), 0.5))
     torch.testing.assert_close(vectors.abs(), torch.ones(1, 1, 3))
+
+
+def test_one_channel_next_to_nothing_has_vectors_of_unit_length():
+    """Where there is no signal, rounding is as large as the matrix, and its imaginary part, which is none, too."""
+    torch.manual_seed(0)
+    matrices = 1e-7 * torch.randn(1, 1, 1000, dtype=torch.complex64)
+    vectors, values = leading_vectors(matrices, 10)
+    torch.testing.assert_close(vectors.abs(), torch.ones(1, 1, 1000))
+    assert (values.abs() < 1e-6).all()
