@@ -52,7 +52,14 @@ class Behind:
         """Have images made, and sent."""
         while self._futures and self._futures[0].done():
             self._futures.pop(0).result()
-        self._futures.append(self._resident.submit(lambda: self.send(work())))
+        self._futures.append(self._resident.submit(self._send_made, work))
+
+    def _send_made(self, work: Callable[[], Any]) -> None:
+        self._connection.clock.start()
+        try:
+            self.send(work())
+        finally:
+            self._connection.clock.stop()
 
     def tell(self, text: str) -> None:
         """Say how far the work is."""

@@ -132,7 +132,7 @@ def reconstruct(
         quick = Attempt(preview, methods.create(preview), there)
         plain = Guarded(quick, None, Progress(behind.abandoned, behind.tell), field_tesla=field)
         early = Reconstruction(plain, header, final=repr(first.method))
-    record = QualityRecord(qa, _measurement(header), guarded)
+    record = QualityRecord(qa, _measurement(header), guarded, connection)
     final = Reconstruction(guarded, header, record)
     with behind.scan(record):
         for waiting in _waiting(connection, behind.send):

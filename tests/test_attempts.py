@@ -1,6 +1,5 @@
-"""A method that is looked after: when it is tried, what is said of its images, and what is recorded of the scan."""
+"""A method that is looked after: when it is tried, and what is said of its images."""
 
-import json
 import logging
 from dataclasses import replace
 
@@ -19,22 +18,14 @@ from gadgets.mri.phantom.scan import cartesian
 from gadgets.mri.solvers.progress import report
 from gadgets.outputs.images import split
 from gadgets.progress import Progress
-from gadgets.reconstruct import preload, reconstruct
-from gadgets.stream.connection import Connection
+from gadgets.reconstruct import reconstruct
 from gadgets.stream.errors import Stopped
-from gadgets.stream.transport import MemoryTransport
 from gadgets.tensors import kspace as kspace_of
 from gadgets.tensors import tensor
 from tests.support.buffers import recon_buffer, recon_data
-from tests.support.models import damaged, untrained
-from tests.support.streams import configuration, header_xml, run
-
-LINES = (np.arange(32) % 2 == 0) | (abs(np.arange(32) - 16) < 8)
-
-
-def buffer(*slices, **head):
-    kspace = np.stack([cartesian((32, 32, 1), coils=6, slice_index=s)[None, None] for s in slices])
-    return recon_buffer(kspace, LINES, **head)
+from tests.support.models import untrained
+from tests.support.phantom_buffer import LINES, phantom_buffer
+from tests.support.streams import run
 
 
 def images(sent):
@@ -44,10 +35,6 @@ def images(sent):
 @pytest.fixture
 def model(tmp_path):
     return untrained("modl", ModlNetwork, tmp_path)
-
-
-def records(folder):
-    return [json.loads(path.read_text()) for path in sorted(folder.iterdir())]
 
 
 class Scripted:
@@ -189,10 +176,10 @@ def test_nothing_of_what_failed_is_held_in_memory():
 
 def test_the_deadline_ends_iterations_and_leaves_the_fallback_its_time(model):
     properties = {"method": "modl", "model": model, "deadline": 1e-6, "fallback": "cg_sense"}
-    (image,) = images(run(reconstruct, [recon_data(buffer(0))], **properties))
+    (image,) = images(run(reconstruct, [recon_data(phantom_buffer(0))], **properties))
     assert image.meta["ImageProcessingHistory"] == ["deepgadgets", "cg_sense"]
     assert "not done within the limit of 1e-06 s" in image.meta["ReconReason"]
-    (image,) = images(run(reconstruct, [recon_data(buffer(0))], **properties | {"deadline": 600}))
+    (image,) = images(run(reconstruct, [recon_data(phantom_buffer(0))], **properties | {"deadline": 600}))
     assert image.meta["ImageProcessingHistory"] == ["deepgadgets", "modl"]
 
 
@@ -206,7 +193,7 @@ def test_the_card_is_held_against_images_that_were_acquired(tmp_path):
 
 
 def test_deep_images_name_model_versions_and_residual(model):
-    scan = buffer(0, 4)
+    scan = phantom_buffer(0, 4)
     scan.data[..., 1] *= 1 + 0.5j
     (item,) = run(coil_sensitivities, [recon_data(scan)])
     found = images(run(reconstruct, [item], method="modl", model=model))
@@ -228,108 +215,16 @@ def test_deep_images_name_model_versions_and_residual(model):
 
 
 def test_classical_images_name_method_and_versions():
-    (image,) = images(run(reconstruct, [recon_data(buffer(0))], iterations=3))
+    (image,) = images(run(reconstruct, [recon_data(phantom_buffer(0))], iterations=3))
     assert image.meta["ReconMethod"] == repr(create("cg_sense", {"iterations": 3}))
     assert len(image.meta["ReconVersions"]) == 2
     assert not {"ReconModel", "ReconResidual", "ReconInsteadOf"} & set(image.meta)
 
 
-def test_the_record_of_a_scan(model, tmp_path):
-    header = header_xml((32, 32, 1), measurement="a/b", field=1.5)
-    items = [recon_data(buffer(0, 4)), recon_data(buffer(0, 4, repetition=1))]
-    run(reconstruct, items, header, method="modl", model=model, fallback="rss", qa=tmp_path / "qa")
-    (path,) = (tmp_path / "qa").iterdir()
-    assert path.name.startswith("a_b_") and path.suffix == ".json"
-    (record,) = records(tmp_path / "qa")
-    assert (record["measurement"], record["outcome"], record["field_tesla"]) == ("a/b", "complete", 1.5)
-    assert (record["method"], record["fallback"]) == (f"Modl(model={str(model)!r})", "Rss()")
-    assert record["model"] == {"name": "untrained_modl", "sha256": read(model).sha256}
-    assert record["weights"]["read_seconds"] > 0
-    assert record["failures"] == []
-    assert record["began"] <= record["ended"]
-    slices = record["slices"]
-    assert [(one["slice"], one["repetition"]) for one in slices] == [(0, 0), (1, 0), (0, 1), (1, 1)]
-    assert all(one["coils"] == 6 and one["method"] == "modl" for one in slices)
-    assert all(one["acceleration"] == pytest.approx(32 / LINES.sum()) for one in slices)
-    assert all(0.2 < one["support"] < 1 and 0 < one["residual"][0] < 0.2 for one in slices)
-    # Calibrated once for each slice.
-    assert [one["calibration_seconds"] is not None for one in slices] == [True, True, False, False]
-    spent = [one["reconstruction_seconds"] + (one["calibration_seconds"] or 0) for one in slices]
-    assert record["first_image_seconds"] >= sum(spent[:2])
-    run(reconstruct, items[:1], method="modl", model=model, qa=tmp_path / "qa")
-    assert [one["weights"]["read_seconds"] for one in records(tmp_path / "qa")] == [
-        record["weights"]["read_seconds"],
-        0,
-    ]
-
-
-def test_the_record_knows_the_noise(tmp_path):
-    """From 410 samples of 6 channels: too small by a share of sqrt(6 / 410) = 0.12; medians vary by 0.04."""
-    noise = np.random.default_rng(0).normal(0, 0.3, (1, 1, 1, 6, 1, 64, 64, 2)).view(complex)[..., 0]
-    noisy = recon_buffer(cartesian((64, 64, 1), coils=6)[None, None, None] + noise)
-    run(reconstruct, [recon_data(noisy)], qa=tmp_path / "qa")
-    assert records(tmp_path / "qa")[0]["noise_level"] == pytest.approx(0.3, rel=0.3)
-
-
-def test_the_record_of_a_scan_with_a_fallback(tmp_path):
-    model = damaged(untrained("modl", ModlNetwork, tmp_path), lambda weights: torch.full_like(weights, torch.nan))
-    properties = {"method": "modl", "model": model, "fallback": "cg_sense", "qa": tmp_path / "qa"}
-    run(reconstruct, [recon_data(buffer(0, 4))], **properties)
-    (record,) = records(tmp_path / "qa")
-    (failure,) = record["failures"]
-    assert (failure["method"], failure["instead"], failure["slice"]) == ("modl", "cg_sense", 0)
-    assert "NaN" in failure["reason"]
-    assert [one["method"] for one in record["slices"]] == ["cg_sense"] * 2
-    assert all(0 < one["residual"][0] < 0.2 for one in record["slices"])
-
-
-def test_a_scan_that_fails_half_way_is_recorded_as_far_as_it_came(tmp_path):
-    wrong = buffer(0, repetition=1)
-    wrong.data[3, 4] = np.nan
-    with pytest.raises(ValueError, match="repetition 1"):
-        run(reconstruct, [recon_data(buffer(0)), recon_data(wrong)], qa=tmp_path / "qa")
-    (record,) = records(tmp_path / "qa")
-    assert "cg_sense at slice 0, repetition 1: k-space holds" in record["outcome"]
-    assert [one["repetition"] for one in record["slices"]] == [0]
-
-
-def test_a_record_that_cannot_be_written_is_a_warning_and_no_half_a_file(tmp_path, monkeypatch, caplog):
-    def refuse(*_):
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr("os.replace", refuse)
-    (image,) = images(run(reconstruct, [recon_data(buffer(0))], qa=tmp_path / "qa"))
-    assert abs(image.data).max() > 0
-    assert list((tmp_path / "qa").iterdir()) == []
-    assert "the quality record was not written: OSError: the disk is full" in caplog.text
-
-
-def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    run(reconstruct, [recon_data(buffer(0))], qa="")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_was_preloaded_is_in_memory(model, tmp_path):
-    assert preload("modl", str(model)) > 0
-    run(reconstruct, [recon_data(buffer(0))], method="modl", model=model, qa=tmp_path / "qa")
-    assert records(tmp_path / "qa")[0]["weights"] == {"read_seconds": 0}
-    with pytest.raises(ValueError, match="no model 'absent'"):
-        preload("modl", "absent")
-    with pytest.raises(ValueError, match="no setting model"):
-        preload("rss", "absent")
-
-
 def test_a_card_that_changes_is_read_by_the_next_process_only(model):
     """What is in memory stays what it was, and images say which that is."""
     before = read(model)
-    run(reconstruct, [recon_data(buffer(0))], method="modl", model=model)
+    run(reconstruct, [recon_data(phantom_buffer(0))], method="modl", model=model)
     replace(before, sha256="0").write(model)
-    (image,) = images(run(reconstruct, [recon_data(buffer(0))], method="modl", model=model))
+    (image,) = images(run(reconstruct, [recon_data(phantom_buffer(0))], method="modl", model=model))
     assert image.meta["ReconModelSha256"] == before.sha256
-
-
-def test_properties_may_be_given_as_values(tmp_path):
-    transport = MemoryTransport([recon_data(buffer(0))])
-    reconstruct(Connection(transport, configuration(), header_xml()), qa=tmp_path / "qa", deadline=60.0)
-    assert len(records(tmp_path / "qa")) == 1

@@ -20,9 +20,11 @@ import ismrmrd.xsd
 import numpy as np
 
 from .blocks import AcquisitionBlock, merge
+from .clock import Clock
 from .codec import RawMessage, encode, message_id
 from .errors import ProtocolError
 from .primitives import Array
+from .scan_times import ScanTimes
 from .transport import Transport
 
 MERGED_BYTES = 4 << 20
@@ -41,14 +43,25 @@ class Connection:
 
     config: the gadget's own XML element (`config.iter("property")`), or None; header: the parsed ISMRMRD header;
     raw_bytes: the XML of both. `waiting`: items that have been received already. `stays`: whether the process serves on
-    when this stream has ended.
+    when this stream has ended. `clock` runs from now on, but while the gadget waits here: `stop` it when the gadget has
+    ended. `times`: of the scan, as far as they are known here.
     """
 
     def __init__(
-        self, transport: Transport, config: bytes, header: bytes, waiting: Iterable[Any] = (), *, stays: bool = False
+        self,
+        transport: Transport,
+        config: bytes,
+        header: bytes,
+        waiting: Iterable[Any] = (),
+        *,
+        stays: bool = False,
+        clock: Clock | None = None,
+        times: ScanTimes | None = None,
     ):
         self.transport = transport
         self.stays = stays
+        self.clock = clock or Clock()
+        self.times = times or ScanTimes()
         self.raw_bytes = RawBytes(config, header)
         self.filters: list[Callable[[Any], bool]] = []
         self.readers: dict[int, Callable[[Any], Any]] = {}
@@ -56,6 +69,7 @@ class Connection:
         self.ended = False
         self._waiting: deque[Any] = deque(waiting)
         self._acquisitions: Iterator[ismrmrd.Acquisition] = iter(())
+        self.clock.start()
 
     @functools.cached_property
     def config(self) -> ET.Element | None:
@@ -102,7 +116,7 @@ class Connection:
 
     def _next_arrived(self) -> Any:
         if not self._waiting:
-            self._waiting.extend(self.transport.receive())
+            self._waiting.extend(self._receive())
         if not self._waiting:
             self.ended = True
             raise StopIteration
@@ -173,7 +187,7 @@ class Connection:
         dropped = len(self._waiting) + sum(1 for _ in self._acquisitions)
         self._waiting.clear()
         while not self.ended:
-            items = self.transport.receive()
+            items = self._receive()
             dropped += len(items)
             self.ended = not items
         return dropped
@@ -184,9 +198,12 @@ class Connection:
             return bool(self._waiting)
         if next(self._acquisitions, None) is not None:
             return True
-        self._waiting.extend(self.transport.receive())
+        self._waiting.extend(self._receive())
         self.ended = not self._waiting
         return bool(self._waiting)
+
+    def _receive(self) -> list[Any]:
+        return self.clock.pause(self.transport.receive)
 
     # -- writing
 
@@ -196,10 +213,10 @@ class Connection:
             if accepts(item):
                 sink = io.BytesIO()
                 writer(sink, item)
-                self.transport.send_bytes(sink.getvalue())
+                self.clock.pause(self.transport.send_bytes, sink.getvalue())
                 return
         message_id(item)
-        self.transport.send(item)
+        self.clock.pause(self.transport.send, item)
 
     def abandoned(self) -> bool:
         """Whether nobody waits any more for what is made here, and long work should end."""

@@ -52,7 +52,7 @@ def replay(pipeline: Pipeline, header: bytes, items: Iterable[Any], *, isolate: 
     def feed() -> None:
         try:
             for item in items:
-                chain.input.put(item)
+                chain.put(item)
             chain.input.close()
         except Stopped:
             return
@@ -65,11 +65,14 @@ def replay(pipeline: Pipeline, header: bytes, items: Iterable[Any], *, isolate: 
     feeder.start()
     try:
         while made := chain.output.get():
-            yield from made
+            for item in made:
+                chain.left(item)
+                yield item
     finally:
         chain.stop()
         feeder.join(STOP_SECONDS)
         chain.finish(STOP_SECONDS)
+        chain.times.complete()
     for problem in problems:
         raise problem
     if chain.failure is not None:

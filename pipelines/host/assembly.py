@@ -22,12 +22,14 @@ def assemble(
         if isinstance(node, Connect):
             if not trusted:
                 raise loader.ConfigError("a client's pipeline may not connect to other servers", place=node.place)
-            steps.append(Step(node.label, external.peer(node.address, node.port), node.configuration, copying=False))
+            reach = external.peer(node.address, node.port)
+            steps.append(Step(node.label, reach, node.configuration, copying=False, here=False))
             continue
         loaded = loader.load(node, allow=allow, trusted=trusted)
         if isolate:
             module, target = loader.module_and_target(node)
-            steps.append(Step(node.label, external.child(module, target), loaded.configuration, copying=False))
+            child = external.child(module, target)
+            steps.append(Step(node.label, child, loaded.configuration, copying=False, here=False))
         else:
             steps.append(Step.of(loaded))
     return steps

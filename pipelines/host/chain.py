@@ -13,8 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gadgets.stream.codec import message_id
 from gadgets.stream.connection import Connection
 from gadgets.stream.errors import Stopped, StreamError, describe_error
+from gadgets.stream.ids import MessageId
+from gadgets.stream.scan_times import ScanTimes
 
 from .channel import Channel, ChannelTransport
 from .loader import Loaded
@@ -37,12 +40,13 @@ class ChainFailed(StreamError):
 
 @dataclass(frozen=True)
 class Step:
-    """A gadget that is ready to run as a thread of a chain."""
+    """A gadget that is ready to run as a thread of a chain. here: whether it works in this process."""
 
     label: str
     target: Callable[[Connection], Any]
     configuration: bytes
     copying: bool
+    here: bool = True
 
     @classmethod
     def of(cls, loaded: Loaded) -> Step:
@@ -52,9 +56,10 @@ class Step:
 
 
 class Chain:
-    """Gadgets in threads. Put into `input`, close it; take from `output` until it ends; then `finish`.
+    """Gadgets in threads. `put` items, close `input`; take from `output` until it ends; then `finish`.
 
-    stays: whether this process serves on when the chain has ended.
+    stays: whether this process serves on when the chain has ended. times: of the gadgets that work in this process, and
+    of the first image where all do; `complete` is for who runs the chain to call.
     """
 
     def __init__(
@@ -63,6 +68,9 @@ class Chain:
         self.header = header
         self.stays = stays
         self.failure: ChainFailed | None = None
+        self.times = ScanTimes(step.label for step in steps if step.here)
+        # What goes on in other processes cannot be seen, nor which data they have taken.
+        self._here = all(step.here for step in steps)
         self._on_failure = on_failure
         self._lock = threading.Lock()
         self._channels = [Channel() for _ in range(len(steps) + 1)]
@@ -84,6 +92,16 @@ class Chain:
         for thread in self._threads:
             thread.start()
 
+    def put(self, item: Any) -> None:
+        """Put an item into `input`, and note when acquisitions came."""
+        acquired = message_id(item) == MessageId.ACQUISITION
+        self.input.put(item, time.monotonic() if acquired else 0.0)
+
+    def left(self, item: Any) -> None:
+        """Note that an item that was in `output` has gone to where it goes."""
+        if self._here:
+            self.times.left(item, self.output.taken)
+
     def stop(self) -> None:
         """End every gadget that waits for input or output, now; what is in `output` can still be taken."""
         for channel in self._channels[:-1]:
@@ -100,7 +118,14 @@ class Chain:
     def _run(self, step: Step, i: int) -> None:
         inbox, outbox = self._channels[i], self._channels[i + 1]
         transport = ChannelTransport(inbox, outbox, copying=step.copying)
-        connection = Connection(transport, step.configuration, self.header, stays=self.stays)
+        connection = Connection(
+            transport,
+            step.configuration,
+            self.header,
+            stays=self.stays,
+            clock=self.times.clocks.get(step.label),
+            times=self.times,
+        )
         try:
             step.target(connection)
             if connection.unread():
@@ -110,6 +135,8 @@ class Chain:
             return
         except BaseException as error:
             self._fail(step.label, error)
+        finally:
+            connection.clock.stop()
 
     def _fail(self, label: str, error: BaseException) -> None:
         with self._lock:

@@ -27,18 +27,24 @@ class Channel:
 
     Holds `capacity` bytes, and always at least one item, whatever its size. `close` ends it when what it holds has
     been taken; `cancel` ends it at once for both sides, who then get Stopped.
+
+    taken: when the last acquisition came that had a part in anything that was got so far; 0 where none had.
     """
 
     def __init__(self, capacity: int = CAPACITY_BYTES):
         self.capacity = capacity
         self._items: deque[tuple[Any, int]] = deque()
         self._nbytes = 0
+        self._came = self.taken = 0.0
         self._closed = False
         self._cancelled = False
         self._changed = threading.Condition()
 
-    def put(self, item: Any) -> None:
-        """Add an item, waiting while the channel is full. Raises Stopped when it was cancelled or closed."""
+    def put(self, item: Any, came: float = 0.0) -> None:
+        """Add an item, waiting while the channel is full. Raises Stopped when it was cancelled or closed.
+
+        came: when (`time.monotonic`) the last acquisition came that had a part in it, 0 where none had.
+        """
         nbytes = size_of(item)
         with self._changed:
             while self._items and self._nbytes + nbytes > self.capacity and not self._closed:
@@ -47,6 +53,7 @@ class Channel:
                 raise Stopped("the chain was stopped")
             self._items.append((item, nbytes))
             self._nbytes += nbytes
+            self._came = max(self._came, came)
             self._changed.notify_all()
 
     def get(self) -> list[Any]:
@@ -59,6 +66,7 @@ class Channel:
             items = [item for item, _ in self._items]
             self._items.clear()
             self._nbytes = 0
+            self.taken = self._came
             self._changed.notify_all()
             return items
 
@@ -99,11 +107,11 @@ class ChannelTransport:
         if self.copying:
             self.send_bytes(b"".join(encode(item)))
         else:
-            self.outbox.put(item)
+            self.outbox.put(item, self.inbox.taken)
 
     def send_bytes(self, data: bytes) -> None:
         for item in decoded(data):
-            self.outbox.put(item)
+            self.outbox.put(item, self.inbox.taken)
 
     def readable(self) -> Readable:
         return io.BytesIO()

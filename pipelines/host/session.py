@@ -76,6 +76,7 @@ class Session:
         self._sent = 0
         self._accepted: set[int] = set()
         self._from_client = False
+        self._chain: Chain | None = None
 
     def run(self) -> Outcome:
         """Serve the client to the end; never raises."""
@@ -88,6 +89,11 @@ class Session:
             self._fail(error)
         self.send(control.Close())
         return self.outcome
+
+    def complete(self) -> None:
+        """After `run`: let what is to be noted of the scan's times be noted. No client waits for that."""
+        if self._chain is not None:
+            self._chain.times.complete()
 
     def _fail(self, error: BaseException) -> None:
         """Tell the client at once; the first failure counts, others follow from it."""
@@ -127,7 +133,8 @@ class Session:
         header, first = self._header()
         pipeline, first = self._parameters(pipeline, first)
         steps = assemble(pipeline, isolate=self.rules.isolate, allow=self.rules.allow, trusted=not self._from_client)
-        self._stream(Chain(steps, header, on_failure=self._chain_failed, stays=True), first)
+        self._chain = Chain(steps, header, on_failure=self._chain_failed, stays=True)
+        self._stream(self._chain, first)
 
     def _chain_failed(self, failure: ChainFailed) -> None:
         self._fail(failure)
@@ -233,7 +240,7 @@ class Session:
                 return
             if (mid := message_id(item)) in _DATA:
                 self.outcome.acquisitions += len(item) if mid == MessageId.ACQUISITION else 0
-                chain.input.put(item)
+                chain.put(item)
             else:
                 self._aside(item, "during the scan")
             item = self.client.next()
@@ -250,6 +257,7 @@ class Session:
                     if mid == MessageId.IMAGE:
                         self.outcome.images += 1
                     self.send(item)
+                    chain.left(item)
         except Stopped:
             pass
 

@@ -84,6 +84,7 @@ def _session(client: socket.socket, output: socket.socket, rules: Rules) -> Outc
         session = Session(source, send, rules)
         with _texts_for(session):
             outcome = session.run()
+        session.complete()
         report = asdict(outcome) | {"seconds": round(time.monotonic() - started, 3)}
         with contextlib.suppress(OSError):
             frames.send(output, frames.DONE, [json.dumps(report).encode()])

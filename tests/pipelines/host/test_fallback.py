@@ -17,17 +17,20 @@ from tests.support.models import damaged, untrained
 from tests.support.phantom_scan import phantom_scan
 from tests.support.server import node, pipeline, serving
 
+GADGETS = [
+    "acquisition_accumulate_trigger",
+    "bucket_to_buffer",
+    "reconstruct",
+    "image_array_split",
+    "complex_to_float",
+    "image_finish",
+]
+
 
 def around(**properties):
     """A pipeline around `reconstruct` with the given properties, as XML."""
-    return pipeline(
-        node("acquisition_accumulate_trigger", "gadgets.acquisition_accumulate_trigger", trigger_dimension="slice"),
-        node("bucket_to_buffer", "gadgets.bucket_to_buffer"),
-        node("reconstruct", "gadgets.reconstruct", **properties),
-        node("image_array_split", "gadgets.image_array_split"),
-        node("complex_to_float", "gadgets.complex_to_float"),
-        node("image_finish", "gadgets.image_finish"),
-    )
+    given = {"acquisition_accumulate_trigger": {"trigger_dimension": "slice"}, "reconstruct": properties}
+    return pipeline(*[node(name, f"gadgets.{name}", **given.get(name, {})) for name in GADGETS])
 
 
 @pytest.fixture
@@ -172,22 +175,33 @@ def test_what_is_wrong_in_the_configuration_is_refused_whatever_could_serve(ask,
 
 @pytest.mark.parametrize("preloaded", [False, True])
 def test_a_second_scan_reads_no_weights(tmp_path, preloaded):
-    """On a server of its own, which has read no model before; with --preload the first scan reads none either."""
-    model, records = modl(tmp_path), tmp_path / "records"
+    """On a server of its own, which has read no model before; with --preload the first scan reads none either. The
+    records say so, and where the time went.
+    """
+    model, records, replies = modl(tmp_path), tmp_path / "records", []
     folder = tmp_path / "share" / "gadgetron" / "config"
     folder.mkdir(parents=True)
     (folder / "deep.xml").write_bytes(around(method="modl", model=model, qa=records, fallback="cg_sense"))
     options = ["--preload", f"modl={model}"] if preloaded else []
     with serving(tmp_path, "--workers", "1", *options, GADGETRON_HOME=str(tmp_path)) as server:
         for number in range(2):
+            # When the server has ended the connection, the record is complete.
             reply = server.ask(*phantom_scan(slices=2, measurement=f"scan {number}").session("deep"), timeout=60.0)
             assert [text for text in reply.texts if not text.startswith("INFO")] == []
             assert [image.meta["ReconModel"] for image in reply.images] == ["untrained_modl"] * 2
+            replies.append(reply)
         if preloaded:
             server.wait_for_log(r"modl=\S+ is preloaded, in ")
     found = [json.loads(next(records.glob(f"scan_{number}_*.json")).read_text()) for number in range(2)]
     assert [record["weights"]["read_seconds"] > 0 for record in found] == [not preloaded, False]
+    assert [record["weights"]["reads"] for record in found] == [int(not preloaded), 0]
     assert [record["outcome"] for record in found] == ["complete"] * 2
+    for record, reply in zip(found, replies, strict=True):
+        seconds = record["gadget_seconds"]
+        assert list(seconds) == GADGETS and min(seconds.values()) > 0
+        spent = [one["reconstruction_seconds"] for one in record["slices"]]
+        assert sum(spent) + record["weights"]["read_seconds"] <= seconds["reconstruct"] < reply.seconds
+        assert spent[0] <= record["first_image_latency_seconds"] < reply.seconds
 
 
 def test_a_model_that_cannot_be_preloaded_is_an_error_in_the_log_and_scans_are_served(tmp_path):
