@@ -2,15 +2,16 @@
 
 measurement: the scan's ID. began, ended: when (UTC). outcome: `complete`, or what ended the scan before. The settings:
 method, fallback, deadline_seconds, device; versions. field_tesla, by the header. model: name and sha256; weights:
-reads, how many times any were read during the scan, and read_seconds, both 0 where they were in memory already.
+reads, how many times this process has read any meanwhile, and read_seconds, both 0 where they were in memory already.
 noise_level: standard deviation of the real part of a sample, estimated from the first slice (1 after noise adjustment):
-too large where all channels have signal at the ends of k-space, as along few spokes of a small matrix.
+too large where all channels have signal at the ends of k-space.
 
 gadget_seconds: of each gadget, by its name in the pipeline, how long it was at work, neither waiting for input nor for
-what it sent to be taken; by the clock, so that gadgets at work at once take from each other. Where each gadget is a
-process of its own, this one only. first_image_seconds: from the arrival of the first recon data until its images were
-sent on. first_image_latency_seconds: from the arrival of the last acquisition that was taken on the way to the first
-image until that left the pipeline; None where each gadget is a process of its own.
+what it sent to be taken; by the clock, so that gadgets at work at once take from each other. What a job makes behind
+the end of the scan does not count. Where each gadget is a process of its own, it is this one only. first_image_seconds:
+from the arrival of the first recon data until its images were sent on. first_image_latency_seconds: from the arrival of
+the last acquisition that was taken on the way to the first image until that left the pipeline; None where any gadget
+is a process of its own.
 
 The file is there, whole, when this gadget has ended; times of the others are put into it when they have, and the client
 has all its images.

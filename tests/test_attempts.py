@@ -202,7 +202,7 @@ def test_deep_images_name_model_versions_and_residual(model):
     image = create("modl", {"model": str(model)})(whole, csm)
     apart = (encoding(whole, csm)(image) - whole.data).flatten(1).norm(dim=1) / whole.data.flatten(1).norm(dim=1)
     for one, residual in zip(found, apart.tolist(), strict=True):
-        assert one.meta["ReconMethod"] == one.meta["ImageComments"] == f"Modl(model={str(model)!r})"
+        assert one.meta["ReconMethod"] == one.meta["ImageComments"] == repr(create("modl", {"model": str(model)}))
         assert (one.meta["ReconModel"], one.meta["ReconModelSha256"]) == (card.name, card.sha256)
         assert card.sha256 == sha256(model.with_suffix(".safetensors"))
         names = [each.split()[0] for each in one.meta["ReconVersions"]]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from gadgets.mri.methods import create
 from gadgets.mri.methods.modl import ModlNetwork
 from gadgets.mri.models.card import read
 from gadgets.mri.phantom.scan import cartesian
@@ -43,7 +44,7 @@ def test_the_record_of_a_scan(model, tmp_path):
     assert path.name.startswith("a_b_") and path.suffix == ".json"
     (record,) = records(tmp_path / "qa")
     assert (record["measurement"], record["outcome"], record["field_tesla"]) == ("a/b", "complete", 1.5)
-    assert (record["method"], record["fallback"]) == (f"Modl(model={str(model)!r})", "Rss()")
+    assert (record["method"], record["fallback"]) == (repr(create("modl", {"model": str(model)})), "Rss()")
     assert record["model"] == {"name": "untrained_modl", "sha256": read(model).sha256}
     assert record["weights"]["reads"] == 1 and record["weights"]["read_seconds"] > 0
     assert record["failures"] == []

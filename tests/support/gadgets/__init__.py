@@ -124,6 +124,20 @@ def passes(connection):
 
 
 @gadget
+def notes_slowly(connection, *, seconds: float):
+    """Takes long over noting what is known when the scan has ended, and fails at it."""
+
+    def note():
+        time.sleep(seconds)
+        logging.getLogger(__name__).warning("told too late")
+        raise RuntimeError("nothing was noted")
+
+    connection.times.when_complete(note)
+    for item in connection:
+        connection.send(item)
+
+
+@gadget
 def passes_slowly(connection, *, seconds: float = 0.05):
     for item in connection:
         time.sleep(seconds)
