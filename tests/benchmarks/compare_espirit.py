@@ -1,8 +1,8 @@
 """ESPIRiT against BART's `ecalib` and SigPy's `EspiritCalib`: the same maps, and how long they take, in turns.
 
 Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/compare_espirit.py [runs, default 3] [threads, default 2] [volume]
-With `volume`, the speed in three dimensions is measured instead, once: 32 coils on 160 x 160 x 64 and, for SigPy, which would
-need 26 GB for it, on a slab of 8 of its planes. Peers are stopped where they have taken 12 times as long as ours.
+With `volume`, the speed in three dimensions is measured instead, once: 32 coils on 160 x 160 x 64 and, for SigPy, which
+would need 26 GB for it, on a slab of 8 of its planes. Peers are stopped where they have taken 12 times as long as ours.
 
 All have the same calibration region (24 points per axis), kernel (6) and threshold, and keep all points. The threshold
 is on singular values, as ours and SigPy's (0.02); BART's is on their squares, so that its -t is the square of ours. Its

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from gadgets.mri.calibration.intensity import intensity
 from gadgets.mri.calibration.residual_noise import residual_noise
 from gadgets.mri.calibration.sparse_image import sparse_image
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.learned import Learned
 from gadgets.mri.networks.residual_cnn import ResidualCnn
+from gadgets.mri.networks.shrinkage import Shrinkage
 from gadgets.mri.networks.unet import Unet
 from gadgets.mri.operators.encoding import EncodingOp, encoding
 from gadgets.mri.operators.non_uniform_encoding import NonUniformEncodingOp
@@ -25,9 +26,6 @@ from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 
 # Of the least squares that iterations may begin at, in units of the largest eigenvalue there can be.
 _DAMPING = 0.01
-
-# Of samples, in units of the image's intensity, at which w is what is learned.
-_NOISE = 0.02
 
 _STARTS = ("adjoint", "least_squares", "sparse")
 
@@ -40,11 +38,12 @@ class ModlNetwork(nn.Module):
     wavelets ("sparse", as `espirit_l1`), which may be better at what no network has seen. The latter two by
     `start_iterations`.
 
-    N is a residual network or, with `levels`, a U-Net. `shared`: one network and one weight w in all iterations, as
-    published; else each has its own. w = softplus of what is learned. `told`: U-Nets are told the noise of the samples,
-    as far as the first image leaves them unexplained, and w is proportional to it, in units of 1 / 50 of the
-    intensity. `checkpointed`: an iteration of training is computed anew for its gradient, which takes a third more time
-    and keeps no more than one iteration in memory.
+    N is a residual network of `layers`, with `levels` a U-Net, or with `patch` shrinkage of the coefficients of
+    patches. The latter is told the noise of the samples, as far as the first image leaves them unexplained. `shared`:
+    one network and one w in all iterations, as published; else each has its own. w = softplus of what is learned, and
+    begins at `weight`: the published 0.05 leaves the data the last word, which undoes what a better start has gained.
+    `checkpointed`: an iteration of training is computed anew for its gradient, which takes a third more time and keeps
+    no more than one iteration in memory.
     """
 
     def __init__(
@@ -58,7 +57,8 @@ class ModlNetwork(nn.Module):
         cg_iterations: int = 6,
         start: str = "adjoint",
         start_iterations: int = 10,
-        told: bool = False,
+        patch: int = 0,
+        weight: float = 0.05,
         checkpointed: bool = True,
     ) -> None:
         super().__init__()
@@ -68,18 +68,23 @@ class ModlNetwork(nn.Module):
             raise ValueError(f"start is {start!r}; there are: {', '.join(_STARTS)}")
         if start != "adjoint" and start_iterations < 1:
             raise ValueError(f"start_iterations is {start_iterations}, expected 1 or more")
-        if told and not levels:
-            raise ValueError("told is true and levels 0: only a U-Net can be told the noise; give levels of 1 or more")
+        if not weight > 0:
+            raise ValueError(f"weight is {weight}, expected more than 0")
+        if levels and patch:
+            raise ValueError(f"levels is {levels} and patch {patch}, expected one of them to be 0")
         made = 1 if shared else iterations
-        self.networks = nn.ModuleList(
-            Unet(width=width, levels=levels, told=told) if levels else ResidualCnn(width=width, layers=layers)
-            for _ in range(made)
-        )
-        # softplus(-3) = 0.05: as much trust in the data as the paper begins with.
-        self.weights = nn.Parameter(torch.full((made,), -3.0))
+        build: Callable[[], nn.Module]
+        if patch:
+            build = partial(Shrinkage, patch=patch, width=width)
+        elif levels:
+            build = partial(Unet, width=width, levels=levels)
+        else:
+            build = partial(ResidualCnn, width=width, layers=layers)
+        self.networks = nn.ModuleList(build() for _ in range(made))
+        self.weights = nn.Parameter(torch.full((made,), weight + math.log(-math.expm1(-weight))))
         self.iterations, self.cg_iterations = iterations, cg_iterations
         self.start, self.start_iterations = start, start_iterations
-        self.told, self.checkpointed = told, checkpointed
+        self.told, self.checkpointed = patch > 0, checkpointed
 
     def forward(self, kspace: KSpace, csm: Tensor) -> Tensor:
         """The image (*other, 1, z, y, x)."""
@@ -93,7 +98,6 @@ class ModlNetwork(nn.Module):
         if self.told:
             level = residual_noise(operator(start) - kspace.data, kspace.mask)
             networks = [partial(network, level=level) for network in networks]
-            weights = weights[(..., *[None] * level.ndim)] * level / (_NOISE * intensity(start))
         solve = partial(proximal_step, gram, rhs, iterations=self.cg_iterations, batch_dims=volumes)
         return unrolled(
             networks,

@@ -14,32 +14,24 @@ class Unet(nn.Module):
     images (*other, 1, z, y, x) complex to the same, plane by plane, of any size: planes are padded by reflection to a
     multiple of 2^levels and cropped again. Each of `levels` halves the resolution and doubles `width`, the channels of
     the finest. The last convolution begins at zero, so an untrained network is the identity. Without bias or
-    normalisation it is homogeneous, N(a x) = a N(x) for a > 0, and takes any level of noise as it comes. With `told`
-    it is told the level, as one more channel: homogeneous in both.
+    normalisation it is homogeneous, N(a x) = a N(x) for a > 0, and takes any level of noise as it comes.
     Ronneberger, Fischer and Brox, MICCAI 2015:234. doi:10.1007/978-3-319-24574-4_28
     Homogeneity: Mohan et al., ICLR 2020. arXiv:1906.05478
-    The level as a channel: Zhang, Zuo and Zhang, IEEE Trans Image Process 2018;27:4608. doi:10.1109/TIP.2018.2839891
     """
 
-    def __init__(self, *, width: int = 16, levels: int = 2, told: bool = False) -> None:
+    def __init__(self, *, width: int = 16, levels: int = 2) -> None:
         super().__init__()
         if width < 1 or levels < 1:
             raise ValueError(f"Unet has width {width} and {levels} levels, expected at least 1 of each")
         widths = [width << level for level in range(levels + 1)]
-        self.down = nn.ModuleList(
-            _Double(before, after) for before, after in zip([2 + told, *widths], widths, strict=False)
-        )
+        self.down = nn.ModuleList(_Double(before, after) for before, after in zip([2, *widths], widths, strict=False))
         self.up = nn.ModuleList(_Double(fine + coarse, fine) for fine, coarse in zip(widths, widths[1:], strict=False))
         self.last = nn.Conv2d(width, 2, 1, bias=False)
         nn.init.zeros_(self.last.weight)
-        self.told = told
 
-    def forward(self, x: Tensor, level: Tensor | None = None) -> Tensor:
-        """Images of the shape of x. level: of their noise, (*other, 1, 1, 1, 1), where the network is told."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Images of the shape of x."""
         planes = to_planes(x)
-        if self.told:
-            assert level is not None
-            planes = cat([planes, level.expand(x.shape).movedim(-3, -4).reshape(-1, 1, *x.shape[-2:])], dim=1)
         height, width = planes.shape[-2:]
         multiple = 1 << len(self.up)
         planes = _reflect(planes, -height % multiple, -width % multiple)

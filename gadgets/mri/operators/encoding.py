@@ -63,7 +63,8 @@ class _EncodingGram(LinearOperator):
     """
 
     def __init__(self, sensitivity: SensitivityOp, mask: Tensor) -> None:
-        varies = [bool((mask != mask.narrow(axis, 0, 1)).any()) for axis in _SPACE]
+        # One look at the device for all three.
+        varies = torch.stack([(mask != mask.narrow(axis, 0, 1)).any() for axis in _SPACE]).tolist()
         self._order = sorted(_SPACE, key=lambda axis: (varies[axis], axis))
         self._axes = _SPACE[len(_SPACE) - sum(varies) :]
         csm, moved = (x.movedim(self._order, _SPACE).contiguous() for x in (sensitivity.csm, mask))

@@ -62,7 +62,9 @@ class Supervised(lightning.LightningModule):
         """PSNR in dB of the network and of zero filling, against the truth."""
         zero_filled = encoding(example.kspace, example.csm).H(example.kspace.data)
         for name, image in (("psnr", self(example)), ("zero_filled", zero_filled)):
-            self.log(name, psnr(image, example.image), prog_bar=True, on_epoch=True, batch_size=len(image))
+            self.log(
+                name, psnr(image, example.image), prog_bar=True, on_epoch=True, batch_size=len(image), sync_dist=True
+            )
 
     def configure_optimizers(self) -> Any:
         """Adam, with a learning rate by step; ten times as high for what is no layer: few numbers on wide scales."""

@@ -1,0 +1,84 @@
+"""What the network of MoDL does before it has learnt, and whatever it has learnt."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.methods.cg_sense import CgSense
+from gadgets.mri.methods.espirit_l1 import EspiritL1
+from gadgets.mri.methods.modl import ModlNetwork
+from gadgets.mri.phantom.scan import cartesian, coil_maps
+
+
+@pytest.fixture
+def scan():
+    """Every third line of a phantom, with noise; its maps."""
+    torch.manual_seed(0)
+    data = torch.from_numpy(cartesian((48, 40, 1), coils=6))
+    mask = torch.zeros(1, 1, *data.shape[-2:], dtype=torch.bool)
+    mask[..., ::3, :] = True
+    noisy = (data + 0.05 * torch.randn_like(data)) * mask
+    return KSpace(data=noisy, mask=mask), torch.from_numpy(coil_maps((48, 40, 1), coils=6))
+
+
+def learnt(**settings):
+    """A network that changes images."""
+    torch.manual_seed(0)
+    network = ModlNetwork(width=4, **settings)
+    for one in network.networks:
+        torch.nn.init.normal_(one.last.weight, std=0.3)
+    return network
+
+
+@pytest.mark.parametrize("start", ["adjoint", "least_squares", "sparse"])
+@pytest.mark.parametrize("kind", ["levels", "patch"])
+def test_scales_with_its_input(scan, start, kind):
+    kspace, csm = scan
+    network = learnt(start=start, **{kind: 2})
+    with torch.no_grad():
+        image, larger = network(kspace, csm), network(replace(kspace, data=1000 * kspace.data), csm)
+    torch.testing.assert_close(larger, 1000 * image, rtol=1e-3, atol=1e-2 * float(image.abs().max()))
+
+
+def test_from_the_sparse_image_it_stays_between_that_and_least_squares(scan):
+    """Where networks change nothing yet, iterations pull the start towards the data, the more the less w is."""
+    kspace, csm = scan
+    sparse, least = EspiritL1(iterations=30)(kspace, csm), CgSense(iterations=60)(kspace, csm)
+    apart = []
+    for weight in (1000.0, 1.0, 0.001):
+        network = ModlNetwork(levels=2, start="sparse", start_iterations=30, weight=weight, cg_iterations=60)
+        with torch.no_grad():
+            image = network(kspace, csm)
+        apart.append(float((image - sparse).norm() / (least - sparse).norm()))
+    # Two iterations that are stopped do not end at quite the same image.
+    assert apart[0] < 0.01 < apart[1] < 0.9 < apart[2] < 1.1
+
+
+def test_less_noise_is_changed_less(scan):
+    """Shrinkage is told the noise: without any, an image stays what it is."""
+    kspace, csm = scan
+    clean = torch.from_numpy(cartesian((48, 40, 1), coils=6)) * kspace.mask
+    changes = []
+    for data in (clean + 0.1 * (kspace.data - clean), kspace.data):
+        one = KSpace(data=data, mask=kspace.mask)
+        with torch.no_grad():
+            plain = ModlNetwork(levels=2, start="sparse")(one, csm)
+            changes.append(float((learnt(patch=8, start="sparse")(one, csm) - plain).norm()))
+    assert 0 < changes[0] < changes[1] / 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"start": "zero"}, "there are: adjoint, least_squares, sparse"),
+        ({"start": "sparse", "start_iterations": 0}, "start_iterations is 0"),
+        ({"levels": 2, "patch": 8}, "levels is 2 and patch 8"),
+        ({"weight": 0.0}, "weight is 0.0"),
+        ({"iterations": 0}, "iterations is 0"),
+    ],
+)
+def test_refusals(settings, message):
+    with pytest.raises(ValueError, match=message):
+        ModlNetwork(**settings)
