@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -93,13 +96,13 @@ class KSpace:
 
     def to(self, device: torch.device | str) -> KSpace:
         """The same k-space on another device."""
-        return KSpace(
-            data=self.data.to(device),
-            mask=self.mask.to(device),
-            trajectory=None if self.trajectory is None else self.trajectory.to(device),
-            dcf=None if self.dcf is None else self.dcf.to(device),
-            grid=self.grid,
-        )
+        return self._each(lambda x: x.to(device))
+
+    def volumes(self, csm: Tensor) -> Iterator[tuple[KSpace, Tensor]]:
+        """Each element of `other` alone, with its maps of csm (*other, coil, z, y, x), whose axes of 1 broadcast."""
+        for index in product(*map(range, self.other)):
+            at = partial(_at, index=index)
+            yield self._each(at), at(csm)
 
     def require_finite(self) -> None:
         """Raise ValueError if a sample is NaN or infinite, saying how many are and where the first is."""
@@ -153,6 +156,16 @@ class KSpace:
         if self.sets_of_maps(csm) != 1:
             raise self._other_maps(tuple(csm.shape))
 
+    def _each(self, change: Callable[[Tensor], Tensor]) -> KSpace:
+        """K-space of which each tensor is changed."""
+        return KSpace(
+            data=change(self.data),
+            mask=change(self.mask),
+            trajectory=None if self.trajectory is None else change(self.trajectory),
+            dcf=None if self.dcf is None else change(self.dcf),
+            grid=self.grid,
+        )
+
     @property
     def _coil_images(self) -> tuple[int, ...]:
         return (*self.other, self.n_coils, *self.image_matrix)
@@ -160,6 +173,11 @@ class KSpace:
     def _other_maps(self, given: tuple[int, ...]) -> ValueError:
         what = "k-space has shape" if self.grid is None else "the images of the coils have shape"
         return ValueError(f"csm has shape {given}, {what} {self._coil_images}: coils and matrix must be the same")
+
+
+def _at(x: Tensor, index: tuple[int, ...]) -> Tensor:
+    """An element of leading axes, of which those of length 1 broadcast."""
+    return x[tuple(i if length > 1 else 0 for i, length in zip(index, x.shape, strict=False))]
 
 
 def _require_data(data: Tensor) -> None:

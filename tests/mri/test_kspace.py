@@ -1,5 +1,6 @@
 """K-space and its refusals."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,6 +46,20 @@ def test_along_a_trajectory_the_image_has_a_matrix_of_its_own():
     for places, grid in ((None, (1, 6, 7)), (trajectory, None)):
         with pytest.raises(ValueError, match="a trajectory and the grid of its image, or neither"):
             KSpace(data=samples, mask=mask, trajectory=places, grid=grid)
+
+
+def test_volumes_are_the_elements_of_the_axes_before_the_coils():
+    samples, csm = data(2, 3, 4, 1, 4, 5), data(1, 3, 4, 1, 6, 7)
+    places = torch.arange(2.0).reshape(2, 1, 1, 1, 1, 1).expand(2, 1, 3, 1, 4, 5)
+    mask = torch.rand(2, 1, 1, 1, 4, 5) > 0.5
+    kspace = KSpace(data=samples, mask=mask, trajectory=places, grid=(1, 6, 7))
+    volumes = list(kspace.volumes(csm))
+    assert len(volumes) == 6
+    for (volume, maps), (i, j) in zip(volumes, np.ndindex(2, 3), strict=True):
+        assert volume.data.equal(samples[i, j]) and volume.mask.equal(mask[i, 0]) and maps.equal(csm[0, j])
+        assert (volume.trajectory == i).all() and volume.dcf is None and volume.image_matrix == (1, 6, 7)
+    ((whole, maps),) = KSpace.from_data(csm[0, 0]).volumes(csm[0, 0])
+    assert whole.data.equal(csm[0, 0]) and maps.equal(csm[0, 0])
 
 
 def test_each_refuses_the_other_kind():

@@ -17,7 +17,7 @@ from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.operators.linear_operator import LinearOperator
 from gadgets.mri.solvers.cg import cg
-from gadgets.mri.solvers.fit import Fit, State, fit
+from gadgets.mri.solvers.fit import Fit, State, fit, load
 from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 
 # Conjugate gradients for the image whose intensity is the unit, and in each alternation: there they start from what the
@@ -106,7 +106,7 @@ def learn(
     iterations: int,
     rate: float,
     seed: int,
-    penalty: Callable[[Tensor, Samples], Tensor] | None = None,
+    penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
 ) -> Fit:
     """Fit `module` to one volume: from some of its samples, it has to predict others, which it was not shown.
 
@@ -147,7 +147,7 @@ def reconstruct(
     rate: float,
     seed: int,
     start: State | None = None,
-    penalty: Callable[[Tensor, Samples], Tensor] | None = None,
+    penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
 ) -> tuple[Tensor, State]:
     """Images (*other, 1, z, y, x) of modules that `learn`, and what that of the last volume learned.
 
@@ -163,8 +163,7 @@ def reconstruct(
     images: list[Tensor] = []
     state: State = {}
     with torch.inference_mode(mode=False):
-        for index in np.ndindex(*kspace.other):
-            volume, maps = _volume(kspace, index), _at(csm, index)
+        for volume, maps in kspace.volumes(csm):
             operator = encoding(volume, maps)
             size = operator.bound.sqrt()
             unit = intensity(cg(operator.gram, operator.H(volume.data), iterations=_UNIT).x)
@@ -174,38 +173,11 @@ def reconstruct(
                 torch.default_generator.manual_seed(seed)
                 module = build(maps).to(volume.data.device)
             if start is not None:
-                _load(module, start)
+                load(module, start)
             state = learn(module, volume, maps, iterations=iterations, rate=rate, seed=seed, penalty=penalty).state
             with torch.no_grad():
                 images.append(unit * module(Samples.of(volume, maps))[0] * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape((*kspace.other, *images[0].shape)), state
-
-
-def _load(module: nn.Module, start: State) -> None:
-    """Raises ValueError, naming what differs, where `start` is not of such a module."""
-    own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    given = {name: tuple(value.shape) for name, value in start.items()}
-    differ = sorted(name for name in own.keys() | given.keys() if own.get(name) != given.get(name))
-    if differ:
-        listed = ", ".join(f"{name} ({given.get(name)} instead of {own.get(name)})" for name in differ)
-        raise ValueError(f"start is of another network: {listed}")
-    module.load_state_dict(start)
-
-
-def _volume(kspace: KSpace, index: tuple[int, ...]) -> KSpace:
-    """One element of `other`."""
-    return KSpace(
-        data=kspace.data[index],
-        mask=_at(kspace.mask, index),
-        trajectory=None if kspace.trajectory is None else _at(kspace.trajectory, index),
-        dcf=None if kspace.dcf is None else _at(kspace.dcf, index),
-        grid=kspace.grid,
-    )
-
-
-def _at(x: Tensor, index: tuple[int, ...]) -> Tensor:
-    """One element of leading axes that broadcast."""
-    return x[tuple(i if length > 1 else 0 for i, length in zip(index, x.shape, strict=False))]
 
 
 def _ratio(error: Tensor, size: Tensor) -> Tensor:

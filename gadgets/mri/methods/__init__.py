@@ -14,6 +14,12 @@ raises ValueError with the reason.
 A method that is linear at each point of the image may have a third verb, which gives its noise and g-factor:
 
     unmixing(kspace: KSpace, calibration: Tensor) -> Unmixing
+
+One that fits a network to the scan has `fitted`, which gives, besides the image, what the next fit may start from:
+
+    fitted(kspace: KSpace, calibration, *, start: State | None = None) -> tuple[Tensor, State]
+
+What methods with trained networks share is in `gadgets.mri.learned`, and with fitted ones in `gadgets.mri.fitted`.
 """
 
 from __future__ import annotations

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from gadgets.mri.calibration.sensitivities import sensitivities
-from gadgets.mri.calibration.splits import splitter
+from gadgets.mri.fitted import Generated
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.networks.field import Field
 from gadgets.mri.networks.fourier_features import FourierFeatures
 from gadgets.mri.quality.noise_level import noise_level
 from gadgets.mri.solvers.curriculum import Curriculum
-from gadgets.mri.solvers.fit import State
-from gadgets.mri.solvers.generator import Schedule, Weights, generated
+from gadgets.mri.solvers.generator import Weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoggenInr:
+class CoggenInr(Generated):
     """min_p sum_i w_i(t) |P F S G_p - y|_i^2, G_p(r) = MLP_p(Fourier features of the place r), w a curriculum.
 
     image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory; 0 outside the
@@ -40,48 +38,15 @@ class CoggenInr:
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
 
-    iterations: int = 1500
-    warm_iterations: int = 400
     rate: float = 0.002
     width: int = 128
     layers: int = 2
     bandwidth: float = 0.25
     noise: float = 0.0
-    held_out: float = 0.1
-    patience: int = 0
-    seed: int = 0
 
-    def calibrate(self, reference: KSpace) -> Tensor:
-        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
-        return sensitivities(reference)
-
-    def fitted(self, kspace: KSpace, calibration: Tensor, *, start: State | None = None) -> tuple[Tensor, State]:
-        """The image, and the state of the network of the last volume. Raises as `__call__` does.
-
-        Raises ValueError, too, for a `start` of a network of another size.
-        """
-        return generated(
-            kspace,
-            calibration,
-            self._generator,
-            Schedule(
-                iterations=self.iterations,
-                warm_iterations=self.warm_iterations,
-                rate=self.rate,
-                patience=self.patience,
-            ),
-            divide=splitter(self.held_out, self.seed),
-            weights=self._weights,
-            start=start,
-        )
-
-    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image. Raises ValueError for samples that are not finite and for maps of other shape."""
-        return self.fitted(kspace, calibration)[0]
-
-    def _generator(self, matrix: tuple[int, int, int]) -> nn.Module:
+    def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
         encoding = FourierFeatures([self.bandwidth * (length // 2) for length in matrix], seed=self.seed)
         return Field(encoding, matrix, width=self.width, layers=self.layers, seed=self.seed)
 
-    def _weights(self, seen: KSpace, scale: Tensor, iterations: int) -> Weights:
+    def weights(self, seen: KSpace, scale: Tensor, iterations: int) -> Weights:
         return Curriculum(seen, self.noise / scale if self.noise else noise_level(seen), iterations)

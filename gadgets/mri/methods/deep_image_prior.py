@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
-from torch import Tensor
+from torch import nn
 
-from gadgets.mri.calibration.sensitivities import sensitivities
-from gadgets.mri.calibration.splits import splitter
-from gadgets.mri.kspace import KSpace
+from gadgets.mri.fitted import Generated
 from gadgets.mri.networks.untrained_unet import UntrainedUnet
-from gadgets.mri.solvers.fit import State
-from gadgets.mri.solvers.generator import Schedule, generated
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepImagePrior:
+class DeepImagePrior(Generated):
     """min_p ||P F S G_p(n) - y||^2, G_p an untrained U-Net of fixed noise n, ended before it fits the noise of y.
 
     image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory; 0 outside the
@@ -33,38 +28,9 @@ class DeepImagePrior:
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
 
-    iterations: int = 1500
-    warm_iterations: int = 400
     rate: float = 0.01
     width: int = 16
     levels: int = 3
-    held_out: float = 0.1
-    patience: int = 0
-    seed: int = 0
 
-    def calibrate(self, reference: KSpace) -> Tensor:
-        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
-        return sensitivities(reference)
-
-    def fitted(self, kspace: KSpace, calibration: Tensor, *, start: State | None = None) -> tuple[Tensor, State]:
-        """The image, and the state of the network of the last volume. Raises as `__call__` does.
-
-        Raises ValueError, too, for a `start` of a network of another size.
-        """
-        return generated(
-            kspace,
-            calibration,
-            partial(UntrainedUnet, width=self.width, levels=self.levels, seed=self.seed),
-            Schedule(
-                iterations=self.iterations,
-                warm_iterations=self.warm_iterations,
-                rate=self.rate,
-                patience=self.patience,
-            ),
-            divide=splitter(self.held_out, self.seed),
-            start=start,
-        )
-
-    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image. Raises ValueError for samples that are not finite and for maps of other shape."""
-        return self.fitted(kspace, calibration)[0]
+    def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
+        return UntrainedUnet(matrix, width=self.width, levels=self.levels, seed=self.seed)

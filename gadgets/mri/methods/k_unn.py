@@ -20,7 +20,7 @@ from gadgets.mri.networks.conv_decoder import ConvDecoder
 from gadgets.mri.networks.kernel_decoder import KernelDecoder
 from gadgets.mri.operators.finite_difference import FiniteDifferenceOp
 from gadgets.mri.operators.sensitivity import SensitivityOp
-from gadgets.mri.solvers.fit import State, fit
+from gadgets.mri.solvers.fit import State, fit, load
 
 _PLANE = (-2, -1)
 # Of the intensity: below it, neither magnitudes nor lengths of differences have a corner at 0, where no gradient is.
@@ -161,10 +161,7 @@ class KUnn:
                 phase=self.phase,
             )
         if start:
-            try:
-                network.load_state_dict(start)
-            except RuntimeError as error:
-                raise ValueError(f"start is no state of k_unn for these settings, coils, matrix: {error}") from error
+            load(network, start)
         return network.to(kspace.data.device)
 
     def _completed(self, network: KUnnNetwork, data: Tensor, mask: Tensor, *, warm: bool) -> Tensor:

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from gadgets.mri.calibration.sensitivities import sensitivities
-from gadgets.mri.calibration.zero_shot import Alternation, Samples, reconstruct
-from gadgets.mri.kspace import KSpace
+from gadgets.mri.calibration.zero_shot import Alternation, Samples
+from gadgets.mri.fitted import ZeroShot
 from gadgets.mri.networks.field import places
 from gadgets.mri.networks.fourier_features import FourierFeatures
 from gadgets.mri.priors.total_variation import TotalVariation
-from gadgets.mri.solvers.fit import State
 
 
 class _Field(nn.Module):
@@ -58,7 +56,7 @@ class _Unrolled(Alternation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnrollInr:
+class UnrollInr(ZeroShot):
     """min_(M, w) e_h(x_k) + 2 e(z_k) + 2 smoothness mean |grad z_k|, x_k by k steps z = M(g, x),
     x = argmin ||P_s F S x - P_s y||^2 + w ||x - z||^2.
 
@@ -75,45 +73,15 @@ class UnrollInr:
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
 
-    iterations: int = 200
     rate: float = 6e-3
-    unrolled: int = 5
     width: int = 64
     bandwidth: float = 3.0
     smoothness: float = 0.05
-    seed: int = 0
-    warm_iterations: int = 70
 
-    def calibrate(self, reference: KSpace) -> Tensor:
-        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
-        return sensitivities(reference)
+    def alternation(self, csm: Tensor) -> Alternation:
+        return _Unrolled(_Field(csm, bandwidth=self.bandwidth, width=self.width, seed=self.seed), self.unrolled)
 
-    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        """The image. Raises ValueError for samples that are not finite, and for maps of other shape."""
-        return self.fitted(kspace, calibration)[0]
-
-    def fitted(self, kspace: KSpace, calibration: Tensor, *, start: State | None = None) -> tuple[Tensor, State]:
-        """The image, and what the network of the last volume learned, from which others may start.
-
-        Raises as `__call__` does, and ValueError for a `start` of a network of another size.
-        """
-
-        def build(csm: Tensor) -> Alternation:
-            field = _Field(csm, bandwidth=self.bandwidth, width=self.width, seed=self.seed)
-            return _Unrolled(field, self.unrolled)
-
-        return reconstruct(
-            build,
-            kspace,
-            calibration,
-            iterations=self.iterations if start is None else self.warm_iterations,
-            rate=self.rate,
-            seed=self.seed,
-            start=start,
-            penalty=self._penalty,
-        )
-
-    def _penalty(self, z: Tensor, training: Samples) -> Tensor:
+    def penalty(self, z: Tensor, training: Samples) -> Tensor:
         """What z itself has to explain, and how rough it may be."""
         roughness = TotalVariation(weight=self.smoothness / z.numel(), axes=(-3, -2, -1)).value(z)
         return 2 * training.error(z) + 2 * roughness

@@ -106,6 +106,19 @@ def fit(
     )
 
 
+def load(module: nn.Module, start: State) -> None:
+    """Have a module begin where another fit ended.
+
+    Raises ValueError, naming what differs, for the state of a module of other parameters.
+    """
+    own, given = ({name: tuple(value.shape) for name, value in state.items()} for state in (module.state_dict(), start))
+    differ = sorted(name for name in own.keys() | given.keys() if own.get(name) != given.get(name))
+    if differ:
+        listed = ", ".join(f"{name} ({given.get(name)} instead of {own.get(name)})" for name in differ)
+        raise ValueError(f"start is of another network: {listed}")
+    module.load_state_dict(start)
+
+
 def _require(iterations: int, rate: float, every: int, window: int, patience: int, average: float) -> None:
     if iterations < 0 or patience < 0:
         raise ValueError(f"iterations is {iterations} and patience {patience}, expected 0 or more")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.cg import cg
-from gadgets.mri.solvers.fit import Fit, State, fit
+from gadgets.mri.solvers.fit import Fit, State, fit, load
 
 # Iterations of least squares that say how bright the object is.
 _LEAST_SQUARES = 5
@@ -20,8 +20,8 @@ _LEAST_SQUARES = 5
 Generator = Callable[[tuple[int, int, int]], nn.Module]
 #: Weights of the squared residuals |A x - y|^2 (coil, k2, k1, k0), from the iteration and from them.
 Weights = Callable[[int, Tensor], Tensor]
-#: Weights for the samples of a volume, from these, what they were divided by, and how many iterations follow.
-Weighting = Callable[[KSpace, Tensor, int], Weights]
+#: Weights for the samples of a volume, from these, what they were divided by, and how many iterations follow; or None.
+Weighting = Callable[[KSpace, Tensor, int], Weights | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,21 +61,24 @@ def generated(
     kspace.require_maps(csm)
     images = []
     state: State = {}
-    for volume, maps in _volumes(kspace, csm):
-        operator = encoding(volume, maps)
-        squares = cg(operator.gram, operator.H(volume.data), iterations=_LEAST_SQUARES).x
-        scale = _intensity(squares)
-        volume = replace(volume, data=volume.data / scale)
-        module = generator(volume.image_matrix).to(scale.device)
-        if start is not None:
-            _load(module, start)
-        seen, held = (volume, None) if divide is None else divide(volume)
-        iterations = schedule.iterations if start is None else schedule.warm_iterations
-        own = None if weights is None else weights(seen, scale, iterations)
-        found = _fit(module, seen, held, maps, schedule, own, iterations)
-        state = found.state
-        with torch.no_grad():
-            images.append(scale * module() * (maps != 0).any(dim=-4, keepdim=True))
+    with torch.inference_mode(mode=False):
+        for volume, maps in kspace.volumes(csm):
+            # What was made in inference mode takes no part in gradients, and a copy of it does.
+            maps = maps.clone()
+            operator = encoding(volume, maps)
+            squares = cg(operator.gram, operator.H(volume.data), iterations=_LEAST_SQUARES).x
+            scale = _intensity(squares)
+            volume = replace(volume, data=volume.data / scale)
+            module = generator(volume.image_matrix).to(scale.device)
+            if start is not None:
+                load(module, start)
+            seen, held = (volume, None) if divide is None else divide(volume)
+            iterations = schedule.iterations if start is None else schedule.warm_iterations
+            own = None if weights is None else weights(seen, scale, iterations)
+            found = _fit(module, seen, held, maps, schedule, own, iterations)
+            state = found.state
+            with torch.no_grad():
+                images.append(scale * module() * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape(*kspace.other, 1, *kspace.image_matrix), state
 
 
@@ -108,27 +111,7 @@ def _fit(
     return fit(module, loss, iterations=iterations, rate=schedule.rate, validate=validate, patience=schedule.patience)
 
 
-def _volumes(kspace: KSpace, csm: Tensor) -> Iterator[tuple[KSpace, Tensor]]:
-    """Each volume alone, and its maps."""
-
-    def flat(x: Tensor | None) -> Tensor | None:
-        return None if x is None else x.expand(*kspace.other, *x.shape[-4:]).reshape(-1, *x.shape[-4:])
-
-    parts = [flat(x) for x in (kspace.data, kspace.mask, kspace.trajectory, kspace.dcf, csm)]
-    for index in range(0 if parts[0] is None else len(parts[0])):
-        data, mask, trajectory, dcf, maps = (None if part is None else part[index] for part in parts)
-        assert data is not None and mask is not None and maps is not None
-        yield KSpace(data=data, mask=mask, trajectory=trajectory, dcf=dcf, grid=kspace.grid), maps
-
-
 def _intensity(image: Tensor) -> Tensor:
     """The mean of |x| weighted with |x|, or 1 for an image of nothing."""
     norm, total = torch.linalg.vector_norm(image), image.abs().sum()
     return torch.where(total > 0, norm * (norm / torch.where(total > 0, total, 1)), 1)
-
-
-def _load(module: nn.Module, start: State) -> None:
-    try:
-        module.load_state_dict(start)
-    except RuntimeError as error:
-        raise ValueError(f"start is the state of another generator: {error}") from error

@@ -168,7 +168,7 @@ def test_sampling_that_changes_along_k2_is_refused():
 
 def test_the_state_of_other_networks_is_refused(fitted):
     kspace, _, _, state = fitted
-    with pytest.raises(ValueError, match="start is no state of k_unn for these settings"):
+    with pytest.raises(ValueError, match="start is of another network: .*instead of"):
         replace(SMALL, width=8).fitted(kspace, None, start=state)
 
 

@@ -44,7 +44,7 @@ def test_a_warm_start_is_ahead_of_a_cold_one(head):
 def test_a_start_of_another_generator_is_refused(head):
     kspace, csm, _ = head
     _, state = generated(kspace, csm, partial(field, width=8), replace(SCHEDULE, iterations=1))
-    with pytest.raises(ValueError, match="start is the state of another generator"):
+    with pytest.raises(ValueError, match="start is of another network: .*instead of"):
         generated(kspace, csm, field, SCHEDULE, start=state)
 
 

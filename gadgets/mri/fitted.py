@@ -1,0 +1,114 @@
+"""Methods whose network is fitted to the scan that it reconstructs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from gadgets.mri.calibration.sensitivities import sensitivities
+from gadgets.mri.calibration.splits import splitter
+from gadgets.mri.calibration.zero_shot import Alternation, Samples, reconstruct
+from gadgets.mri.kspace import KSpace
+from gadgets.mri.solvers.fit import State
+from gadgets.mri.solvers.generator import Schedule, Weights, generated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What such methods share: maps, how long they are fitted, and that a fit may start from another.
+
+    iterations: of Adam, from numbers drawn from `seed`; warm_iterations: from those of another fit. rate: Adam's in the
+    beginning. width: of the network.
+    """
+
+    iterations: int
+    warm_iterations: int
+    rate: float
+    width: int
+    seed: int = 0
+
+    def calibrate(self, reference: KSpace) -> Tensor:
+        """Maps (*other, coil, z, y, x) from the fully sampled centre of `reference`."""
+        return sensitivities(reference)
+
+    def fitted(self, kspace: KSpace, calibration: Tensor, *, start: State | None = None) -> tuple[Tensor, State]:
+        """The image, and the state of the network of the last volume, from which others may start.
+
+        Raises as `__call__` does, and ValueError for a `start` of another network.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.fitted")
+
+    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
+        """The image. Raises ValueError for samples that are not finite, and for maps of other shape."""
+        return self.fitted(kspace, calibration)[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated(Fitted):
+    """Those whose network makes the image out of nothing. Such a method is its paper, and what makes its network.
+
+    held_out: share of the samples that the fit is validated on, 0 for none; patience: looks without a better iterate
+    after which to stop, 0 for never.
+    """
+
+    iterations: int = 1500
+    warm_iterations: int = 400
+    held_out: float = 0.1
+    patience: int = 0
+
+    def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
+        """What, called with nothing, gives the image (1, z, y, x) of a volume."""
+        raise NotImplementedError(f"{type(self).__name__}.generator")
+
+    def weights(self, seen: KSpace, scale: Tensor, iterations: int) -> Weights | None:
+        """Weights of the samples that are fitted, as for `generated`; None: they are 1."""
+        return None
+
+    def fitted(self, kspace: KSpace, calibration: Tensor, *, start: State | None = None) -> tuple[Tensor, State]:
+        return generated(
+            kspace,
+            calibration,
+            self.generator,
+            Schedule(
+                iterations=self.iterations,
+                warm_iterations=self.warm_iterations,
+                rate=self.rate,
+                patience=self.patience,
+            ),
+            divide=splitter(self.held_out, self.seed),
+            weights=self.weights,
+            start=start,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroShot(Fitted):
+    """Those whose unrolled network has to predict samples from others. Such a method is its paper, and its network.
+
+    unrolled: alternations of network and data.
+    """
+
+    iterations: int = 200
+    warm_iterations: int = 70
+    unrolled: int = 5
+
+    def alternation(self, csm: Tensor) -> Alternation:
+        """What is fitted to a volume of maps (coil, z, y, x)."""
+        raise NotImplementedError(f"{type(self).__name__}.alternation")
+
+    def penalty(self, z: Tensor, training: Samples) -> Tensor | float:
+        """What is added to the loss, of the last z and of the samples of the training; 0 for nothing."""
+        return 0.0
+
+    def fitted(self, kspace: KSpace, calibration: Tensor, *, start: State | None = None) -> tuple[Tensor, State]:
+        return reconstruct(
+            self.alternation,
+            kspace,
+            calibration,
+            iterations=self.iterations if start is None else self.warm_iterations,
+            rate=self.rate,
+            seed=self.seed,
+            start=start,
+            penalty=self.penalty,
+        )
