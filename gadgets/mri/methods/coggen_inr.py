@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from gadgets.mri.fitted import Generated
 from gadgets.mri.kspace import KSpace
-from gadgets.mri.networks.field import Field
-from gadgets.mri.networks.fourier_features import FourierFeatures
+from gadgets.mri.networks.implicit import Encoding, implicit
 from gadgets.mri.quality.noise_level import noise_level
 from gadgets.mri.solvers.curriculum import Curriculum
 from gadgets.mri.solvers.generator import Weights
@@ -17,12 +16,15 @@ from gadgets.mri.solvers.generator import Weights
 
 @dataclass(frozen=True, kw_only=True)
 class CoggenInr(Generated):
-    """min_p sum_i w_i(t) |P F S G_p - y|_i^2, G_p(r) = MLP_p(Fourier features of the place r), w a curriculum.
+    """min_p sum_i w_i(t) |P F S G_p - y|_i^2, G_p(r) = MLP_p(features of the place r), w a curriculum.
 
     image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory; 0 outside the
     support of the maps. No data but the scan's are needed, and time: the network of `layers` of `width` is fitted to
-    each volume anew, from the same `seed`, by `iterations` of Adam. The frequencies of the features deviate by
-    `bandwidth` of the highest that the matrix can show.
+    each volume anew, from the same `seed`, by `iterations` of Adam.
+
+    `encoding`: what the network sees of places, `fourier` features or values learned on a `hash_grid`, whose finest
+    cells are voxels; or `siren`, layers of sines, which see places as they are.
+    The frequencies of Fourier features deviate by `bandwidth` of the highest that the matrix can show.
 
     The weights w are those of `Curriculum`: the centre comes first, and of samples that are noise no more is fitted
     than there is signal in them. Its formulas are ours: of the paper, the abstract was at hand. `noise` is the
@@ -34,6 +36,8 @@ class CoggenInr(Generated):
     stop, 0 for never. `fitted` gives the parameters too, from which a slice or frame that is alike may start:
     `warm_iterations` are then done.
     CogGen: arXiv:2603.04438. Fourier features: Tancik et al., NeurIPS 2020. arXiv:2006.10739
+    Hash grids: Mueller et al., ACM Trans Graph 2022;41:102. doi:10.1145/3528223.3530127
+    Layers of sines: Sitzmann et al., NeurIPS 2020. arXiv:2006.09661
     Implicit images: Mildenhall et al., ECCV 2020:405. doi:10.1007/978-3-030-58452-8_24
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
@@ -41,12 +45,13 @@ class CoggenInr(Generated):
     rate: float = 0.002
     width: int = 128
     layers: int = 2
+    encoding: Encoding = "fourier"
     bandwidth: float = 0.25
     noise: float = 0.0
 
     def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
-        encoding = FourierFeatures([self.bandwidth * (length // 2) for length in matrix], seed=self.seed)
-        return Field(encoding, matrix, width=self.width, layers=self.layers, seed=self.seed)
+        settings = {"width": self.width, "layers": self.layers, "seed": self.seed}
+        return implicit(self.encoding, matrix, bandwidth=self.bandwidth, **settings)
 
     def weights(self, seen: KSpace, scale: Tensor, iterations: int) -> Weights:
         return Curriculum(seen, self.noise / scale if self.noise else noise_level(seen), iterations)

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from torch import nn
 
 from gadgets.mri.fitted import Generated
-from gadgets.mri.networks.field import Field
-from gadgets.mri.networks.fourier_features import FourierFeatures
+from gadgets.mri.networks.implicit import Encoding, implicit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inr(Generated):
-    """min_p ||P F S G_p - y||^2, G_p(r) = MLP_p(Fourier features of the place r), ended before it fits the noise of y.
+    """min_p ||P F S G_p - y||^2, G_p(r) = MLP_p(features of the place r), ended before it fits the noise of y.
 
     image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory; 0 outside the
     support of the maps. No data but the scan's are needed, and time: the network of `layers` of `width` is fitted to
-    each volume anew, from the same `seed`, by `iterations` of Adam. The frequencies of the features deviate by
-    `bandwidth` of the highest that the matrix can show: the larger, the finer the details, and the sooner noise.
+    each volume anew, from the same `seed`, by `iterations` of Adam.
+
+    `encoding`: what the network sees of places, `fourier` features or values learned on a `hash_grid`, whose finest
+    cells are voxels; or `siren`, layers of sines, which see places as they are.
+    The frequencies of Fourier features deviate by `bandwidth` of the highest that the matrix can show: the larger, the
+    finer the details, and the sooner noise.
 
     `held_out`, a share of the samples, is not fitted but foretold, and the iterate that foretells it best is the image;
     0 for none, which keeps the last. `patience`: after how many looks, 25 iterations each, without a better iterate to
@@ -26,7 +29,9 @@ class Inr(Generated):
 
     `fitted` gives the parameters too, from which a slice or frame that is alike may start: `warm_iterations` are then
     done.
-    Tancik et al., NeurIPS 2020. arXiv:2006.10739
+    Fourier features: Tancik et al., NeurIPS 2020. arXiv:2006.10739
+    Hash grids: Mueller et al., ACM Trans Graph 2022;41:102. doi:10.1145/3528223.3530127
+    Layers of sines: Sitzmann et al., NeurIPS 2020. arXiv:2006.09661
     Mildenhall et al., ECCV 2020:405. doi:10.1007/978-3-030-58452-8_24
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
@@ -34,8 +39,9 @@ class Inr(Generated):
     rate: float = 0.002
     width: int = 128
     layers: int = 2
+    encoding: Encoding = "fourier"
     bandwidth: float = 0.25
 
     def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
-        encoding = FourierFeatures([self.bandwidth * (length // 2) for length in matrix], seed=self.seed)
-        return Field(encoding, matrix, width=self.width, layers=self.layers, seed=self.seed)
+        settings = {"width": self.width, "layers": self.layers, "seed": self.seed}
+        return implicit(self.encoding, matrix, bandwidth=self.bandwidth, **settings)

@@ -150,7 +150,8 @@ class KUnn:
     def _network(self, kspace: KSpace, start: State | None) -> KUnnNetwork:
         """The networks as they begin."""
         with torch.random.fork_rng(devices=[]):
-            torch.random.manual_seed(self.seed)
+            # Of this generator alone: torch.manual_seed would move those of devices, too.
+            torch.default_generator.manual_seed(self.seed)
             network = KUnnNetwork(
                 kspace.n_coils,
                 kspace.matrix[1:],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
+
+from gadgets.mri.networks.drawn import drawn
 
 
 class Field(nn.Module):
@@ -25,15 +29,14 @@ class Field(nn.Module):
         self.encoding, self._matrix = encoding, matrix
         at = places(matrix)
         self.register_buffer("places", at, persistent=False)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            widths = [encoding(at[:1]).shape[-1], *[width] * layers]
-            hidden = [
-                part
-                for before, after in zip(widths, widths[1:], strict=False)
-                for part in (nn.Linear(before, after), nn.ReLU())
-            ]
-            self.layers = nn.Sequential(*hidden, nn.Linear(width, 2))
+        linear = partial(drawn, nn.Linear, generator=torch.Generator().manual_seed(seed))
+        widths = [encoding(at[:1]).shape[-1], *[width] * layers]
+        hidden = [
+            part
+            for before, after in zip(widths, widths[1:], strict=False)
+            for part in (linear(before, after), nn.ReLU())
+        ]
+        self.layers = nn.Sequential(*hidden, linear(width, 2))
 
     def forward(self) -> Tensor:
         """The image."""

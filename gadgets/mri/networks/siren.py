@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gadgets.mri.networks.drawn import drawn
 from gadgets.mri.networks.field import places
 
 
@@ -34,14 +35,17 @@ class Siren(nn.Module):
             raise ValueError(f"Siren has width {width} and {layers} layers, expected at least 1 of each")
         self._matrix, self._frequency = matrix, frequency
         self.register_buffer("places", 2 * places(matrix) - 1, persistent=False)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            widths = [3, *[width] * layers, 2]
-            made = [nn.Linear(before, after) for before, after in zip(widths, widths[1:], strict=False)]
+        generator = torch.Generator().manual_seed(seed)
+        widths = [3, *[width] * layers, 2]
+        made = [
+            drawn(nn.Linear, before, after, generator=generator)
+            for before, after in zip(widths, widths[1:], strict=False)
+        ]
+        with torch.no_grad():
             for index, layer in enumerate(made):
                 bound = (6 / width) ** 0.5 / frequency if index else 1 / 3
-                nn.init.uniform_(layer.weight, -bound, bound)
-            self.layers = nn.ModuleList(made)
+                layer.weight.uniform_(-bound, bound, generator=generator)
+        self.layers = nn.ModuleList(made)
 
     def forward(self) -> Tensor:
         """The image."""

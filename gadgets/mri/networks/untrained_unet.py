@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, cat, nn
 from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
+from gadgets.mri.networks.drawn import drawn
+
 # Channels of the noise that goes in, and its deviation.
 _INPUT, _DEVIATION = 16, 0.1
 
@@ -28,17 +30,16 @@ class UntrainedUnet(nn.Module):
         z, self._height, self._width = matrix
         multiple = 1 << levels
         shape = (z, _INPUT, self._height + -self._height % multiple, self._width + -self._width % multiple)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.register_buffer("noise", _DEVIATION * torch.randn(shape))
-            widths = [width << min(level, 1) for level in range(levels + 1)]
-            self.down = nn.ModuleList(
-                _Double(before, after) for before, after in zip([_INPUT, *widths], widths, strict=False)
-            )
-            self.up = nn.ModuleList(
-                _Double(fine + coarse, fine) for fine, coarse in zip(widths, widths[1:], strict=False)
-            )
-            self.last = nn.Conv2d(width, 2, 1)
+        generator = torch.Generator().manual_seed(seed)
+        self.register_buffer("noise", _DEVIATION * torch.randn(shape, generator=generator))
+        widths = [width << min(level, 1) for level in range(levels + 1)]
+        self.down = nn.ModuleList(
+            _Double(before, after, generator) for before, after in zip([_INPUT, *widths], widths, strict=False)
+        )
+        self.up = nn.ModuleList(
+            _Double(fine + coarse, fine, generator) for fine, coarse in zip(widths, widths[1:], strict=False)
+        )
+        self.last = drawn(nn.Conv2d, width, 2, 1, generator=generator)
 
     def forward(self) -> Tensor:
         """The image."""
@@ -57,9 +58,11 @@ class UntrainedUnet(nn.Module):
 class _Double(nn.Module):
     """Two convolutions, each normalised and rectified."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, before: int, after: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.first, self.second = nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)
+        self.first, self.second = (
+            drawn(nn.Conv2d, channels, after, 3, padding=1, generator=generator) for channels in (before, after)
+        )
         self.norms = nn.ModuleList(nn.GroupNorm(after, after) for _ in range(2))
 
     def forward(self, planes: Tensor) -> Tensor:

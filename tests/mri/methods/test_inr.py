@@ -1,8 +1,12 @@
 """An implicit representation: its bandwidth is the detail that it learns, on the grid and along spokes."""
 
 from dataclasses import replace
+from typing import get_args
+
+import pytest
 
 from gadgets.mri.methods.inr import Inr
+from gadgets.mri.networks.implicit import Encoding
 from gadgets.mri.quality.errors import nrmse
 from gadgets.mri.quality.support import support
 from tests.support.heads import decibels, scan
@@ -11,12 +15,12 @@ from tests.support.radial_scan import coil_images, radial_scan, trajectory
 FEW = Inr(iterations=150, rate=5e-3, width=64, held_out=0.0)
 
 
-def test_details_need_fourier_features():
+@pytest.mark.parametrize("encoding", get_args(Encoding))
+def test_details_need_an_encoding(encoding):
     """Networks of places learn slow waves only (Tancik 2020): with features of low frequency, edges do not come."""
     kspace, csm, truth = scan(0, noise=0.0, size=32, acceleration=1)
-    errors = [
-        nrmse(replace(FEW, bandwidth=bandwidth)(kspace, csm).numpy(), truth.numpy()) for bandwidth in (0.25, 0.02)
-    ]
+    methods = replace(FEW, encoding=encoding), replace(FEW, bandwidth=0.02)
+    errors = [nrmse(method(kspace, csm).numpy(), truth.numpy()) for method in methods]
     assert errors[0] < 0.5 * errors[1]
 
 

@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
 
+from gadgets.mri.networks.drawn import drawn
 from gadgets.mri.networks.field import Field, places
 from gadgets.mri.networks.fourier_features import FourierFeatures
 from gadgets.mri.networks.hash_grid import HashGrid
+from gadgets.mri.networks.implicit import implicit
 from gadgets.mri.networks.siren import Siren
 from gadgets.mri.networks.untrained_unet import UntrainedUnet
 
@@ -43,6 +46,14 @@ def test_the_state_is_all_of_it(make):
     one, other = make((1, 8, 8), 0), make((1, 8, 8), 1)
     other.load_state_dict(one.state_dict())
     assert other().equal(one())
+
+
+@pytest.mark.parametrize(("kind", "sizes"), [(nn.Linear, (5, 7)), (nn.Conv2d, (5, 7, 3))])
+def test_layers_begin_as_those_of_torch(kind, sizes):
+    layer = drawn(kind, *sizes, generator=torch.Generator().manual_seed(3))
+    torch.manual_seed(3)
+    own = kind(*sizes)
+    assert layer.weight.equal(own.weight) and layer.bias.equal(own.bias)
 
 
 def test_planes_share_the_network_and_nothing_else():
@@ -106,6 +117,11 @@ def test_the_details_of_a_siren_are_those_of_its_frequency():
         return float((image[..., 1:] - image[..., :-1]).abs().mean() / (image - image.mean()).abs().mean())
 
     assert roughness(3.0) < roughness(30.0) / 2
+
+
+def test_an_unknown_encoding_is_refused():
+    with pytest.raises(ValueError, match="encoding is 'waves', expected 'fourier', 'hash_grid' or 'siren'"):
+        implicit("waves", (1, 8, 8), bandwidth=0.25, width=8, layers=2, seed=0)
 
 
 @pytest.mark.parametrize(
