@@ -35,10 +35,10 @@ from gadgets.mri.methods.homodyne import Homodyne
 from gadgets.mri.methods.k_unn import KUnn
 from gadgets.mri.methods.pocs_partial_fourier import PocsPartialFourier
 from gadgets.mri.methods.sake import Sake
-from gadgets.mri.quality.errors import psnr
 from gadgets.mri.solvers.fit import Fit, fit
 from gadgets.mri.solvers.progress import listening
 from tests.support.brain import brain
+from tests.support.heads import decibels
 
 NOISE = 0.005
 RANKS = (0.6, 0.9, 1.3)
@@ -102,10 +102,6 @@ def pattern(name: str, n: int, seed: int = 0) -> Tensor:
 
 def sampled(data: Tensor, mask: Tensor) -> KSpace:
     return KSpace(data=data * mask, mask=mask)
-
-
-def decibels(image: Tensor, truth: Tensor) -> float:
-    return psnr(image.abs().double().numpy(), truth.double().numpy())
 
 
 @dataclass

@@ -35,11 +35,10 @@ from gadgets.mri.calibration.compression import compression_matrix
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods import create
-from gadgets.mri.quality.errors import psnr
 from gadgets.mri.solvers.progress import listening
 from tests.benchmarks.table_pictures import picture
 from tests.support.brain import brain
-from tests.support.heads import lines, scan
+from tests.support.heads import decibels, lines, scan
 
 FITTED = ("zs_ssl", "unroll_inr")
 LEAST_SQUARES = [("cg_sense", {"damping": damping}) for damping in (1e-3, 1e-2)]
@@ -58,11 +57,6 @@ class Course:
         """Of each iterate made of all samples, `image` being that which was kept."""
         unit = float(image.abs().sum() / self.images[self.done.index(self.kept)].abs().sum())
         return [decibels(unit * one, truth) for one in self.images]
-
-
-def decibels(image: Tensor, truth: Tensor) -> float:
-    """PSNR of magnitudes."""
-    return psnr(image.abs().numpy(), truth.abs().numpy())
 
 
 def watched(method: Callable[[KSpace, Tensor], Tensor], kspace: KSpace, csm: Tensor) -> tuple[Tensor, Course]:
