@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+from gadgets.behind import WAITING_BYTES, waits
 from gadgets.jobs import Work
 from gadgets.stream.connection import Connection
 from gadgets.stream.endings import before_end
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 # that is told to end.
 _END_SECONDS = 2.5, 1.5
 
+# While a scan waits for room, it looks so often whether anybody waits for it.
+_LOOK_SECONDS = 1.0
+
 
 class _Worker:
     """One thread for the work of all detached scans of a process, in order. It keeps no process from ending.
@@ -31,29 +35,44 @@ class _Worker:
 
     def __init__(self) -> None:
         self.ending = False
-        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Callable[[], None], int]] = queue.SimpleQueue()
         self._idle = threading.Condition()
-        self._open = 0
+        self._open = self._nbytes = 0
         self._thread: threading.Thread | None = None
 
-    def submit(self, work: Callable[[], None]) -> None:
+    def submit(self, work: Callable[[], None], nbytes: int = 0, look: Callable[[int], None] | None = None) -> None:
+        """Have work done that holds so many bytes, once there is room for them.
+
+        look: called now and then until there is, with the bytes that are in the way; it may raise.
+        """
         with self._idle:
+            while look is not None and self._nbytes and self._nbytes + nbytes > WAITING_BYTES:
+                look(self._nbytes)
+                self._idle.wait(_LOOK_SECONDS)
             self._open += 1
+            self._nbytes += nbytes
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=DETACHED, daemon=True)
                 self._thread.start()
                 before_end(self._end)
-        self._queue.put(work)
+        self._queue.put((work, nbytes))
 
     def _run(self) -> None:
         while True:
-            try:
-                self._queue.get()()
-            except Exception:
-                log.exception("detached work failed")
+            nbytes = self._next()
             with self._idle:
                 self._open -= 1
+                self._nbytes -= nbytes
                 self._idle.notify_all()
+
+    def _next(self) -> int:
+        """Do what is next; the bytes that it held."""
+        work, nbytes = self._queue.get()
+        try:
+            work()
+        except Exception:
+            log.exception("detached work failed")
+        return nbytes
 
     def _end(self) -> None:
         """Let what is nearly done end, and tell the rest."""
@@ -81,7 +100,7 @@ class Detached:
         self._begin = begin
         self._submitted = 0
         self._given_up = False
-        self._over = False
+        self._over = self._told = False
         self._error: Exception | None = None
 
     @contextmanager
@@ -111,12 +130,12 @@ class Detached:
         """Send an item to the client of the scan."""
         self._connection.send(item)
 
-    def submit(self, work: Callable[[], Any]) -> None:
-        """Have images made, and kept."""
+    def submit(self, work: Callable[[], Any], nbytes: int) -> None:
+        """Have images made, and kept, from data of so many bytes; waits while there is no room for them."""
         if self._error is not None:
             raise self._error
         self._submitted += 1
-        _worker.submit(partial(self._work, work))
+        self._connection.clock.pause(_worker.submit, partial(self._work, work), nbytes, self._look)
 
     def tell(self, text: str) -> None:
         """Say how far the work is."""
@@ -126,6 +145,16 @@ class Detached:
     def abandoned(self) -> bool:
         """Whether nobody waits for what is made here."""
         return self._given_up or _worker.ending or (not self._over and self._connection.abandoned())
+
+    def _look(self, nbytes: int) -> None:
+        """Say that the scan waits. Raises what its work raised, and Stopped where nobody waits with it."""
+        if self._error is not None:
+            raise self._error
+        if self.abandoned():
+            raise Stopped("nobody waits for the scan any more")
+        if not self._told:
+            self._told = True
+            log.log(NOTICE, "%s", waits(nbytes))
 
     def _work(self, work: Callable[[], Any]) -> None:
         if self._error is None:

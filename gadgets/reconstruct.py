@@ -89,7 +89,8 @@ def reconstruct(
     preview: the name of a method, with its own defaults, whose images are sent at once: of encoding space e in series
     100 + e, said to be preliminary in comment, series and meta. Those by `method` follow when they are done. They are
     made behind the scan: data of further slices are taken, and their previews sent, meanwhile; data that wait do so in
-    memory. Where a preview fails, a warning goes to the client, and the scan goes on without.
+    memory, 4 GiB of them at the most: the scan waits then. Where a preview fails, a warning goes to the client, and the
+    scan goes on without.
 
     detach: the scan ends with its previews, and the images are made afterwards, as a job (`gadgets.jobs`) whose ID is
     told to the client; `fetch`, or `deepgadgets fetch`, gives them as long as they are kept, for `keep_days`. Needs a
@@ -145,7 +146,7 @@ def reconstruct(
                 continue
             for one in waiting:
                 _preview(behind, early, one)
-                behind.submit(partial(_only, final, one))
+                behind.submit(partial(_only, final, one), _nbytes(one))
                 record.sent()
 
 
@@ -163,6 +164,11 @@ def _only(reconstruction: Reconstruction, one: Waiting) -> ImageArray:
     """The images of recon data by themselves."""
     (images,) = reconstruction.images([one])
     return images
+
+
+def _nbytes(one: Waiting) -> int:
+    """How much memory recon data hold while they wait."""
+    return sum(int(buffer.data.nbytes) for buffer in (one[0].data, one[0].ref) if buffer is not None)
 
 
 def _preview(behind: Behind | Detached, early: Reconstruction, one: Waiting) -> None:
