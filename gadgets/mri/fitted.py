@@ -48,8 +48,10 @@ class Fitted:
 class Generated(Fitted):
     """Those whose network makes the image out of nothing. Such a method is its paper, and what makes its network.
 
-    held_out: share of the samples that the fit is validated on, 0 for none; patience: looks without a better iterate
-    after which to stop, 0 for never.
+    No data but the scan's are needed, and time: the network is fitted to each volume anew. It learns the image before
+    the noise. held_out: a share of the samples that is not fitted but foretold, and the iterate that foretells it best
+    is the image; 0 for none, which keeps the last. patience: after how many looks, 25 iterations each, without a better
+    iterate to stop, 0 for never.
     """
 
     iterations: int = 1500

@@ -19,22 +19,16 @@ class CoggenInr(Generated):
     """min_p sum_i w_i(t) |P F S G_p - y|_i^2, G_p(r) = MLP_p(features of the place r), w a curriculum.
 
     image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory; 0 outside the
-    support of the maps. No data but the scan's are needed, and time: the network of `layers` of `width` is fitted to
-    each volume anew, from the same `seed`, by `iterations` of Adam.
+    support of the maps. The network has `layers` of `width`. How it is fitted: see `Generated`.
 
     `encoding`: what the network sees of places, `fourier` features or values learned on a `hash_grid`, whose finest
-    cells are voxels; or `siren`, layers of sines, which see places as they are.
-    The frequencies of Fourier features deviate by `bandwidth` of the highest that the matrix can show.
+    cells are voxels; or `siren`, layers of sines, which see places as they are. The frequencies of Fourier
+    features deviate by `bandwidth` of the highest that the matrix can show.
 
     The weights w are those of `Curriculum`: the centre comes first, and of samples that are noise no more is fitted
     than there is signal in them. Its formulas are ours: of the paper, the abstract was at hand. `noise` is the
     deviation of the noise in the real part of a sample, 1 after noise adjustment; 0 where it is to be estimated from
     the samples farthest out.
-
-    `held_out`, a share of the samples, is not fitted but foretold, and the iterate that foretells it best is the image;
-    0 for none, which keeps the last. `patience`: after how many looks, 25 iterations each, without a better iterate to
-    stop, 0 for never. `fitted` gives the parameters too, from which a slice or frame that is alike may start:
-    `warm_iterations` are then done.
     CogGen: arXiv:2603.04438. Fourier features: Tancik et al., NeurIPS 2020. arXiv:2006.10739
     Hash grids: Mueller et al., ACM Trans Graph 2022;41:102. doi:10.1145/3528223.3530127
     Layers of sines: Sitzmann et al., NeurIPS 2020. arXiv:2006.09661

@@ -15,15 +15,8 @@ class DeepImagePrior(Generated):
     """min_p ||P F S G_p(n) - y||^2, G_p an untrained U-Net of fixed noise n, ended before it fits the noise of y.
 
     image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory; 0 outside the
-    support of the maps. Planes of a volume share the network. No data but the scan's are needed, and time: the U-Net,
-    of `levels` and with `width` channels, is fitted to each volume anew, from the same `seed`, by `iterations` of Adam.
-
-    Such a network learns the image before the noise. `held_out`, a share of the samples, is not fitted but foretold,
-    and the iterate that foretells it best is the image; 0 for none, which keeps the last. `patience`: after how many
-    looks, 25 iterations each, without a better iterate to stop, 0 for never.
-
-    `fitted` gives the parameters too, from which a slice or frame that is alike may start: `warm_iterations` are then
-    done.
+    support of the maps. Planes of a volume share the U-Net, of `levels` and with `width` channels. How it is fitted:
+    see `Generated`.
     Ulyanov, Vedaldi and Lempitsky, CVPR 2018:9446. doi:10.1109/CVPR.2018.00984
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """

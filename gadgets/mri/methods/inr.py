@@ -15,20 +15,12 @@ class Inr(Generated):
     """min_p ||P F S G_p - y||^2, G_p(r) = MLP_p(features of the place r), ended before it fits the noise of y.
 
     image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory; 0 outside the
-    support of the maps. No data but the scan's are needed, and time: the network of `layers` of `width` is fitted to
-    each volume anew, from the same `seed`, by `iterations` of Adam.
+    support of the maps. The network has `layers` of `width`. How it is fitted: see `Generated`.
 
     `encoding`: what the network sees of places, `fourier` features or values learned on a `hash_grid`, whose finest
-    cells are voxels; or `siren`, layers of sines, which see places as they are.
-    The frequencies of Fourier features deviate by `bandwidth` of the highest that the matrix can show: the larger, the
-    finer the details, and the sooner noise.
-
-    `held_out`, a share of the samples, is not fitted but foretold, and the iterate that foretells it best is the image;
-    0 for none, which keeps the last. `patience`: after how many looks, 25 iterations each, without a better iterate to
-    stop, 0 for never.
-
-    `fitted` gives the parameters too, from which a slice or frame that is alike may start: `warm_iterations` are then
-    done.
+    cells are voxels; or `siren`, layers of sines, which see places as they are. The frequencies of Fourier
+    features deviate by `bandwidth` of the highest that the matrix can show: the larger, the finer the details, and the
+    sooner noise.
     Fourier features: Tancik et al., NeurIPS 2020. arXiv:2006.10739
     Hash grids: Mueller et al., ACM Trans Graph 2022;41:102. doi:10.1145/3528223.3530127
     Layers of sines: Sitzmann et al., NeurIPS 2020. arXiv:2006.09661
