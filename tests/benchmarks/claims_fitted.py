@@ -136,6 +136,8 @@ def main() -> None:
     parser.add_argument("--record", type=Path, help="folder of JSON files: what is there is not measured again")
     parser.add_argument("--out", type=Path, help="folder of pictures")
     given = parser.parse_args()
+    for folder in filter(None, (given.record, given.out)):
+        folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     runs = {}
     for seed in given.seeds:

@@ -20,8 +20,7 @@ class HashGrid(nn.Module):
     cells: along each axis, of the finest level; 1 for an axis without detail. Those of level l are
     base (cells / base)^(l / (levels - 1)), and not more than `cells`. Each corner has `features` numbers that are
     learned, and lies in a table of `size` rows: by its number where a level has no more corners than that, else by a
-    hash, so that some corners share theirs. `shown`: how many levels are not 0, the last of them in part; to raise it
-    in the course of a fit lets coarse structure settle before fine. All that is random is drawn from `seed`.
+    hash, so that some corners share theirs. All that is random is drawn from `seed`.
     Mueller et al., ACM Trans Graph 2022;41:102. doi:10.1145/3528223.3530127
     """
 
@@ -42,7 +41,6 @@ class HashGrid(nn.Module):
             raise ValueError(
                 f"HashGrid has {levels} levels, {features} features, base {base} and size {size}, expected 1 or more"
             )
-        self.shown = float(levels)
         self._size = size
         parts = [level / max(1, levels - 1) for level in range(levels)]
         self._cells = [[round(min(base, n) * (n / min(base, n)) ** part) for n in cells] for part in parts]
@@ -51,9 +49,7 @@ class HashGrid(nn.Module):
 
     def forward(self, places: Tensor) -> Tensor:
         """Values (point, levels * features)."""
-        shares = [min(1.0, max(0.0, self.shown - level)) for level in range(len(self._cells))]
-        values = [share * self._level(places, level) for level, share in enumerate(shares)]
-        return torch.cat(values, dim=-1)
+        return torch.cat([self._level(places, level) for level in range(len(self._cells))], dim=-1)
 
     def _level(self, places: Tensor, level: int) -> Tensor:
         cells = self._cells[level]

@@ -93,17 +93,6 @@ def test_a_hash_grid_is_linear_between_its_corners():
     assert len(everywhere.unique(dim=0)) == 2 * 6 * 8
 
 
-def test_levels_of_a_hash_grid_are_shown_one_after_the_other():
-    grid = HashGrid([1, 16, 16], levels=3, base=4, size=64)
-    at = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
-    every = grid(at)
-    grid.shown = 1.5
-    part = grid(at)
-    torch.testing.assert_close(part[:, :2], every[:, :2])
-    torch.testing.assert_close(part[:, 2:4], every[:, 2:4] / 2)
-    assert not part[:, 4:].any()
-
-
 def test_a_hash_grid_learns_what_has_more_corners_than_its_table():
     """Corners share rows where there are more of them; gradients reach all rows that are asked for."""
     grid = HashGrid([64, 64], levels=1, base=64, size=128)
