@@ -27,9 +27,6 @@ from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 # Of the least squares that iterations may begin at, in units of the largest eigenvalue there can be.
 _DAMPING = 0.01
 
-# Iterations of the least squares that say where the start is in doubt.
-_LEAST_SQUARES = 10
-
 _STARTS = ("adjoint", "least_squares", "sparse")
 
 
@@ -42,12 +39,11 @@ class ModlNetwork(nn.Module):
     `start_iterations`.
 
     N is a residual network of `layers`, with `levels` a U-Net, or with `patch` shrinkage of the coefficients of
-    patches. The latter is told the noise of the samples, as far as the first image leaves them unexplained, and how far
-    that image is from least squares, which shows where coils hardly tell points apart. `shared`: one network and one w
-    in all iterations, as published; else each has its own. w = softplus of what is learned, and begins at `weight`: the
-    published 0.05 leaves the data the last word, which undoes what a better start has gained. `checkpointed`: an
-    iteration of training is computed anew for its gradient, which takes a third more time and keeps no more than one
-    iteration in memory.
+    patches. The latter is told the noise of the samples, as far as the first image leaves them unexplained. `shared`:
+    one network and one w in all iterations, as published; else each has its own. w = softplus of what is learned, and
+    begins at `weight`: the published 0.05 leaves the data the last word, which undoes what a better start has gained.
+    `checkpointed`: an iteration of training is computed anew for its gradient, which takes a third more time and keeps
+    no more than one iteration in memory.
     """
 
     def __init__(
@@ -102,9 +98,7 @@ class ModlNetwork(nn.Module):
         weights = softplus(self.weights)[chosen]
         if self.told:
             level = residual_noise(operator(start) - kspace.data, kspace.mask)
-            # Least squares that are stopped early differ from the start where coils hardly tell points apart.
-            doubt = cg(gram, rhs, iterations=_LEAST_SQUARES, batch_dims=volumes).x - start
-            networks = [partial(network, level=level, doubt=doubt) for network in networks]
+            networks = [partial(network, level=level) for network in networks]
         solve = partial(proximal_step, gram, rhs, iterations=self.cg_iterations, batch_dims=volumes)
         return unrolled(
             networks,

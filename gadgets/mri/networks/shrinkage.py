@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, leaky_relu
+from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
 from gadgets.mri.networks.planes import from_planes, to_planes
 
@@ -23,9 +23,9 @@ class Shrinkage(nn.Module):
     from the other side. h: orthogonal cosine transform of patches of `patch` x `patch` points, one at every second
     point, n of them at each point. A gate is 1 / (1 + (t_k s / |c|)^4) of the magnitude of its coefficient c, s the
     noise of the image, t_k learned, from `threshold`; what two convolutions of `width` channels see in the magnitudes
-    of all coefficients around it, and in how doubtful the image is there, opens or closes it further. The last of them
-    begins at zero, so an untrained network shrinks each coefficient for itself, which denoises already.
-    Turning the phase of an image turns that of the result, and with all that it is given it scales.
+    of all coefficients around it opens or closes it further. The last of them begins at zero, so an untrained network
+    shrinks each coefficient for itself, which denoises already.
+    Turning the phase of an image turns that of the result: N(e^ia x) = e^ia N(x); N(a x, a s) = a N(x, s).
     Shrinkage functions learned for cosine patches: Hel-Or and Shaked, IEEE Trans Image Process 2008;17:443.
     doi:10.1109/TIP.2008.917204
     """
@@ -44,7 +44,7 @@ class Shrinkage(nn.Module):
         basis = torch.einsum("ij,kl->ikjl", cosines, cosines).reshape(-1, 1, patch, patch)
         self.register_buffer("basis", basis, persistent=False)
         self.thresholds = nn.Parameter(torch.full((patch**2, 1, 1), math.log(threshold)))
-        self.first = nn.Conv2d(patch**2 + 1, width, 3, padding=1)
+        self.first = nn.Conv2d(patch**2, width, 3, padding=1)
         self.last = nn.Conv2d(width, patch**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
@@ -53,24 +53,18 @@ class Shrinkage(nn.Module):
             # The mean of a patch is no noise.
             self.last.bias[0] = 10.0
 
-    def forward(self, x: Tensor, level: Tensor, doubt: Tensor) -> Tensor:
-        """Images of the shape of x. level: deviation of the real part of their noise, (*other, 1, 1, 1, 1).
-
-        doubt: complex images of the shape of x, which are large where x may be wrong by more than noise.
-        """
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        """Images of the shape of x. level: deviation of the real part of their noise, (*other, 1, 1, 1, 1)."""
         planes = to_planes(x)
         height, width = planes.shape[-2:]
         size = self.basis.shape[-1]
         before = size - _STRIDE
-        edges = before, before + height % _STRIDE, before + width % _STRIDE
-        wrapped = _wrapped(planes, *edges)
+        wrapped = _wrapped(planes, before, before + height % _STRIDE, before + width % _STRIDE)
         parts = [conv2d(part, self.basis, stride=_STRIDE) for part in wrapped.split(1, dim=1)]
         noise = level.expand(x.shape).movedim(-3, -4).reshape(-1, 1, *x.shape[-2:])[..., :1, :1]
         squares = parts[0].square() + parts[1].square()
         ratio = squares / (noise * self.thresholds.exp()).square().clamp_min(torch.finfo(squares.dtype).tiny)
-        spread = _wrapped(to_planes(doubt).square().sum(dim=1, keepdim=True), *edges)
-        unsure = avg_pool2d(spread, size, _STRIDE) / noise.square().clamp_min(torch.finfo(squares.dtype).tiny)
-        around = self.last(leaky_relu(self.first(torch.log1p(torch.cat([ratio, unsure], dim=1))), 0.1))
+        around = self.last(leaky_relu(self.first(torch.log1p(ratio)), 0.1))
         gates = torch.sigmoid(2 * torch.log(ratio + _NOTHING) + around)
         back = [conv_transpose2d(gates * part, self.basis, stride=_STRIDE) for part in parts]
         shrunk = torch.cat(back, dim=1)[..., before : before + height, before : before + width]

@@ -56,10 +56,10 @@ class Simulation:
     sampling patterns, any of which is as likely: `PATTERNS`, or `radial` alone, since a model is for one of the kinds.
     estimated: the share of scans whose maps are estimated, as for patients; the others have their true maps. separate:
     the share of regularly sampled scans whose calibration lines serve for nothing but the maps, as many protocols have
-    it. resolvable: regular lines are at most half as many times fewer as there are coils, and those of less than four
-    coils at random; what coils cannot tell apart teaches a network to blur. noiseless: whether the truth is without
-    noise; else it has the noise of full sampling, as the truth of measured scans, and nothing teaches a network to take
-    away what was measured.
+    it. resolvable: regular lines are at most coils / `resolvable` times fewer, and where that is less than two, lines
+    are at random; what coils cannot tell apart teaches a network to blur. 0 for any lines with any coils. noiseless:
+    whether the truth is without noise; else it has the noise of full sampling, as the truth of measured scans, and
+    nothing teaches a network to take away what was measured.
 
     mixing: how much receivers mix. Scans are as a reconstruction gets them, after noise adjustment: where receivers had
     noise of a covariance L L^H, their channels were multiplied with L^-1, after which noise is white and what each
@@ -82,7 +82,7 @@ class Simulation:
     measured: float = 0.0
     estimated: float = 0.5
     separate: float = 0.0
-    resolvable: bool = False
+    resolvable: float = 0.0
     noiseless: bool = True
 
     def __post_init__(self) -> None:
@@ -124,7 +124,7 @@ class Simulation:
         matrix, enlarged = self._matrix(random)
         coils = round(np.exp(random.uniform(*np.log(self.coils))))
         pattern = self.patterns[random.integers(len(self.patterns))]
-        if self.resolvable and pattern in REGULAR and coils < 2 * _LEAST_REGULAR:
+        if pattern in REGULAR and coils < self.resolvable * _LEAST_REGULAR:
             pattern = "random"
         # All scans of a batch have as many spokes.
         count = spoke_count(matrix, *self._density(random)) if self.radial else 0
@@ -194,7 +194,7 @@ class Simulation:
         """(y, x) of what is reconstructed from, and of what maps are estimated from."""
         acceleration, centre = self._density(random)
         if self.resolvable and pattern in REGULAR:
-            acceleration = min(acceleration, coils / 2)
+            acceleration = min(acceleration, coils / self.resolvable)
         if pattern == "random":
             # Of few lines, half are for the rest of k-space.
             centre = min(centre, max(self.centre[0], round(matrix[0] / acceleration / 2)))

@@ -175,7 +175,7 @@ def test_calibration_lines_of_their_own_are_not_reconstructed_from():
 @pytest.mark.parametrize(("coils", "asked"), [(2, 3), (4, 6), (9, 6)])
 def test_regular_lines_are_as_many_as_coils_can_tell_apart(coils, asked):
     made = Simulation(matrix=(48, 48), coils=(coils, coils), acceleration=(asked, asked), centre=(8, 8), estimated=0)
-    made = replace(made, patterns=("uniform",), separate=1.0, resolvable=True)
+    made = replace(made, patterns=("uniform",), separate=1.0, resolvable=2.0)
     example = Simulated(Generated(2, 0, size=48), made, batches=1, batch=2, seed=0)[0]
     for mask in example.kspace.mask[:, 0, 0, :, 0]:
         steps = set(torch.diff(torch.nonzero(mask)[:, 0]).tolist())
