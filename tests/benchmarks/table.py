@@ -36,8 +36,8 @@ PEERS = ("cg_sense", "espirit_l1", "total_variation", "sake", "modl")
 HEAD = """# Methods
 
 Every method of `gadgets/mri/methods` on the same scans, with its default settings, as
-`DEEPGADGETS_DATA=... python tests/benchmarks/table.py` wrote it; those that are fitted to each scan are in
-[scan_specific.md](scan_specific.md). Methods that refuse a scan stand below its table with
+`DEEPGADGETS_DATA=... python tests/benchmarks/table.py` wrote it; those that are fitted to each scan are left out, and
+measured by `table.py fits`, which takes hours. Methods that refuse a scan stand below its table with
 what they say.
 
 Magnitudes are scaled to the truth (least squares); NRMSE, SSIM ([Wang 2004](https://doi.org/10.1109/TIP.2003.819861))
