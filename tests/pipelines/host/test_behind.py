@@ -131,7 +131,7 @@ def test_a_preview_that_fails_is_told_of_and_the_images_come(server, session, sc
 
 
 @pytest.mark.parametrize(
-    "preview, words", [(SLOW, "takes long"), ("cg", "no method 'cg'"), ("modl", "needs the settings model")]
+    "preview, words", [(SLOW, "takes long"), ("cg", "no method 'cg'"), ("varnet", "needs the settings model")]
 )
 def test_what_is_no_preview_is_refused(server, session, scan, preview, words):
     server.ask(*session(scan, preview=preview)).assert_failed(words)

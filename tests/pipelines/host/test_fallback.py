@@ -160,10 +160,10 @@ def test_one_that_fails_too_is_named_with_the_first(ask, scan):
     "properties, words",
     [
         ({"method": "modll", "fallback": "cg_sense"}, "no method 'modll'"),
-        ({"method": "modl", "fallback": "cg_sense"}, "Modl needs the settings model"),
+        ({"method": "varnet", "fallback": "cg_sense"}, "Varnet needs the settings model"),
         ({"method": "modl", "model": "absent", "fallback": "cg"}, "no method 'cg'"),
         ({"method": "modl", "model": "absent", "iterations": 3, "fallback": "rss"}, "Modl has no setting iterations"),
-        ({"method": "rss", "fallback": "modl"}, "Modl needs the settings model"),
+        ({"method": "rss", "fallback": "varnet"}, "Varnet needs the settings model"),
         ({"method": "rss", "deadline": -1}, "deadline is -1.0, expected 0 seconds or more"),
     ],
 )
