@@ -19,24 +19,17 @@ from gadgets.mri.learned import Learned
 from gadgets.mri.networks.residual_cnn import ResidualCnn
 from gadgets.mri.networks.shrinkage import Shrinkage
 from gadgets.mri.networks.unet import Unet
-from gadgets.mri.operators.encoding import EncodingOp, encoding
-from gadgets.mri.operators.non_uniform_encoding import NonUniformEncodingOp
-from gadgets.mri.solvers.cg import cg
+from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 
-# Of the least squares that iterations may begin at, in units of the largest eigenvalue there can be.
-_DAMPING = 0.01
-
-_STARTS = ("adjoint", "least_squares", "sparse")
+_STARTS = ("adjoint", "sparse")
 
 
 class ModlNetwork(nn.Module):
     """What `Modl` trains: `iterations` of z = N(x), x = argmin ||A x - y||^2 + w ||x - z||^2.
 
-    They begin where `start` says: at x = A^H y, as published ("adjoint"); at argmin ||A x - y||^2 + ||x||^2 / 100
-    ("least_squares"), since where coils can unfold, no network needs to learn how; or at the image that is sparsest in
-    wavelets ("sparse", as `espirit_l1`), which may be better at what no network has seen. The latter two by
-    `start_iterations`.
+    They begin where `start` says: at x = A^H y, as published ("adjoint"), or at the image that is sparsest in wavelets
+    ("sparse", as `espirit_l1`, by `start_iterations`): where coils can unfold, no network needs to learn how.
 
     N is a residual network of `layers`, with `levels` a U-Net, or with `patch` shrinkage of the coefficients of
     patches. The latter is told the noise of the samples, as far as the first image leaves them unexplained. `shared`:
@@ -66,7 +59,7 @@ class ModlNetwork(nn.Module):
             raise ValueError(f"iterations is {iterations} and cg_iterations {cg_iterations}, expected 1 or more")
         if start not in _STARTS:
             raise ValueError(f"start is {start!r}; there are: {', '.join(_STARTS)}")
-        if start != "adjoint" and start_iterations < 1:
+        if start_iterations < 1:
             raise ValueError(f"start_iterations is {start_iterations}, expected 1 or more")
         if not weight > 0:
             raise ValueError(f"weight is {weight}, expected more than 0")
@@ -91,7 +84,10 @@ class ModlNetwork(nn.Module):
         kspace.require_maps(csm)
         operator = encoding(kspace, csm)
         gram, rhs = operator.gram, operator.H(kspace.data)
-        start = self._first(operator, rhs, self.start_iterations if start_iterations is None else start_iterations)
+        start = rhs
+        if self.start == "sparse":
+            iterations = self.start_iterations if start_iterations is None else start_iterations
+            start = sparse_image(operator, rhs, iterations=iterations)
         volumes = range(len(kspace.other))
         chosen = [k % len(self.networks) for k in range(self.iterations)]
         networks: list[Callable[..., Tensor]] = [self.networks[index] for index in chosen]
@@ -106,15 +102,6 @@ class ModlNetwork(nn.Module):
             start,
             checkpointed=self.checkpointed and self.training,
         )
-
-    def _first(self, operator: EncodingOp | NonUniformEncodingOp, rhs: Tensor, iterations: int) -> Tensor:
-        """The image that iterations begin at."""
-        if self.start == "sparse":
-            return sparse_image(operator, rhs, iterations=iterations)
-        if self.start == "least_squares":
-            gram, volumes = operator.gram, range(rhs.ndim - 4)
-            return cg(lambda x: gram(x) + _DAMPING * x, rhs, iterations=iterations, batch_dims=volumes).x
-        return rhs
 
 
 @dataclass(frozen=True, kw_only=True)
