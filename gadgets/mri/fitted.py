@@ -50,7 +50,7 @@ class Generated(Fitted):
 
     No data but the scan's are needed, and time: the network is fitted to each volume anew. It learns the image before
     the noise. held_out: a share of the samples that is not fitted but foretold, and the iterate that foretells it best
-    is the image; 0 for none, which keeps the last. patience: after how many looks, 25 iterations each, without a better
+    is the image; 0 for none, which keeps the last. patience: after how many times 25 iterations without a better
     iterate to stop, 0 for never.
     """
 

@@ -25,8 +25,8 @@ from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 _UNIT, _EACH, _EACH_ALONG_TRAJECTORY = 5, 4, 10
 # Ways to hold out samples, which the iterations of the training take in turn.
 _PAIRS = 10
-# Iterations between two looks at the samples to stop by, and looks of which the mean is taken.
-_EVERY, _WINDOW = 20, 3
+# Iterations between two looks at the samples to stop by, at most.
+_EVERY = 10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,7 +134,6 @@ def learn(
         rate=rate,
         validate=lambda: last.error(module(training)[0]),
         every=_EVERY,
-        window=_WINDOW,
     )
 
 

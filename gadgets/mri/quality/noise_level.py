@@ -19,7 +19,8 @@ def noise_level(kspace: KSpace) -> Tensor:
     From the tenth of the samples that lies farthest from the centre of k-space: of the channels' principal components
     there, the one of least energy has the least signal. Its energy is taken from the median, which few strong samples
     do not move: sigma^2 = median |s|^2 / (2 log 2). Where all channels have signal up to the corners, that is too
-    large; as the least of several, it is too small by the share sqrt(coils / samples). 0 where nothing was acquired.
+    large. Among the samples that it was found in, the least of several is too small: it is found in every second of
+    them and taken from the others, and the other way round. 0 where nothing was acquired.
 
     1 after noise adjustment.
     """
@@ -31,10 +32,15 @@ def noise_level(kspace: KSpace) -> Tensor:
         count = max(1, round(_SHARE * int(mask.sum())))
         far = torch.where(mask, radius, -1).flatten().topk(count).indices
         outer = samples.flatten(1)[:, far]
-        _, vectors = torch.linalg.eigh(outer @ outer.mH)
-        energy = (vectors[:, 0].conj() @ outer).abs().square().median()
-        found.append((energy / (2 * log(2))).sqrt())
+        one, other = (outer[:, ::2], outer[:, 1::2]) if count > 1 else (outer, outer)
+        least = torch.cat([_least(one) @ other, _least(other) @ one])
+        found.append((least.abs().square().median() / (2 * log(2))).sqrt())
     return torch.stack(found).reshape(kspace.other)
+
+
+def _least(samples: Tensor) -> Tensor:
+    """The weights (coil) of the principal component of least energy."""
+    return torch.linalg.eigh(samples @ samples.mH).eigenvectors[:, 0].conj()
 
 
 def _radii(kspace: KSpace) -> Tensor:

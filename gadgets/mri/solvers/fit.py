@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from gadgets.mri.solvers.progress import report
 
 #: A module's state_dict, cloned.
 State = dict[str, Tensor]
+
+# Of the iterations done, the share after which to look again: most of what a fit learns, it learns in the beginning.
+_NEXT = 1 / 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,18 +45,23 @@ def fit(
     rate: float,
     validate: Callable[[], Tensor] | None = None,
     every: int = 25,
-    window: int = 4,
+    window: int = 5,
     patience: int = 0,
     average: float = 0.0,
 ) -> Fit:
     """Minimise `loss(iteration)`, a real number for iteration 0, 1, ..., over the parameters of a module, by Adam.
 
-    The rate falls from `rate` to 0 as half a cosine. After each `every` iterations, and after the last, progress is
-    reported and numbers are read back from the device; in between, none are. There `validate()` is called, without
-    gradients: what the module makes of samples that `loss` does not see. Of single iterates it says little, so it is
-    averaged over the last `window` looks, and the state at which that average is least is kept; without `validate`, the
-    last. `patience` looks without a better one end the fit, 0 for never. `average`: decay of an exponential average of
-    the parameters, which is validated and kept in the place of the iterates; in the beginning it is shorter.
+    The rate falls from `rate` to 0 as half a cosine. At each look, progress is reported and numbers are read back from
+    the device; in between, none are. A look comes when an eighth more is done than at the one before, but after no
+    more than `every` iterations, and after the last.
+
+    At a look, `validate()` is called, without gradients: what the module makes of samples that `loss` does not see. Of
+    single iterates it says little, so it is averaged over `window` looks, an odd number, and the state kept is that in
+    the middle of those whose average is least: at the end of them, fits that pass their best within a few looks are
+    past it. At both ends of the fit there are fewer looks to average. Without `validate`, the last state is kept.
+    `patience` times `every` iterations without a better one end the fit, 0 for never. `average`: decay of an
+    exponential average of the parameters, which is validated and kept in the place of the iterates; in the beginning it
+    is shorter.
 
     Where the deadline passes, the fit ends with what it has. Nothing random is drawn.
 
@@ -68,9 +77,8 @@ def fit(
     optimiser = torch.optim.Adam(parameters, lr=rate)
     averages = [parameter.detach().clone() for parameter in parameters] if average else parameters
     losses: list[float] = []
-    found: list[float] = []
-    smoothed: list[float] = []
-    state, kept, done = _state(module), 0, 0
+    best = _Best(window)
+    done = following = 0
     with torch.inference_mode(mode=False), torch.enable_grad():
         while done < iterations and not late(begun=bool(losses)):
             optimiser.param_groups[0]["lr"] = rate * (1 + cos(pi * done / iterations)) / 2
@@ -81,29 +89,63 @@ def fit(
             done += 1
             if average:
                 _follow(averages, parameters, min(average, done / (done + 9)))
-            if done % every and done < iterations:
+            if done < min(following, iterations):
                 continue
+            following = done + max(1, min(every, int(_NEXT * done)))
             with _holding(parameters, averages), torch.no_grad():
                 seen = value if validate is None else validate()
                 numbers = torch.stack([value.detach().float(), seen.detach().float(), _total(parameters)]).tolist()
                 _require_numbers(numbers, done)
                 losses.append(numbers[0])
-                found.append(numbers[1])
-                smoothed.append(sum(found[-window:]) / len(found[-window:]))
-                if validate is None or smoothed[-1] <= min(smoothed):
-                    state, kept = _state(module), done
+                if validate is not None:
+                    best.look(numbers[1], done, _state(module))
             report(done, iterations, _text(numbers, validate is not None))
-            best = smoothed.index(min(smoothed))
-            if validate is not None and patience and len(smoothed) - 1 - best >= patience:
+            if patience and best.smoothed and done - best.kept >= (patience + window // 2) * every:
                 break
+        if validate is None:
+            with _holding(parameters, averages):
+                best.kept, best.state = done, _state(module)
+    best.end()
+    state = best.state or _state(module)
     module.load_state_dict(state)
     return Fit(
         state=state,
         iterations=done,
-        kept=kept,
+        kept=best.kept,
         loss=torch.tensor(losses),
-        validation=torch.tensor(smoothed if validate is not None else []),
+        validation=torch.tensor(best.smoothed),
     )
+
+
+class _Best:
+    """The state around which validation is least, found look by look.
+
+    kept: the iterations after which it was; state: empty as long as there is none. smoothed: validation averaged over
+    `window` looks, of which the last ones wait for those to come.
+    """
+
+    def __init__(self, window: int) -> None:
+        self.kept, self.state, self.smoothed = 0, State(), list[float]()
+        self._half, self._found, self._waiting = window // 2, list[float](), deque[tuple[int, State]]()
+
+    def look(self, validation: float, done: int, state: State) -> None:
+        self._found.append(validation)
+        self._waiting.append((done, state))
+        if len(self._waiting) > self._half:
+            self._judge()
+
+    def end(self) -> None:
+        """No look follows."""
+        while self._waiting:
+            self._judge()
+
+    def _judge(self) -> None:
+        middle = len(self.smoothed)
+        around = self._found[max(0, middle - self._half) : middle + self._half + 1]
+        self.smoothed.append(sum(around) / len(around))
+        done, state = self._waiting.popleft()
+        if self.smoothed[-1] <= min(self.smoothed):
+            self.kept, self.state = done, state
 
 
 def load(module: nn.Module, start: State) -> None:
@@ -122,8 +164,10 @@ def load(module: nn.Module, start: State) -> None:
 def _require(iterations: int, rate: float, every: int, window: int, patience: int, average: float) -> None:
     if iterations < 0 or patience < 0:
         raise ValueError(f"iterations is {iterations} and patience {patience}, expected 0 or more")
-    if every < 1 or window < 1:
-        raise ValueError(f"every is {every} and window {window}, expected 1 or more")
+    if every < 1:
+        raise ValueError(f"every is {every}, expected 1 or more")
+    if window < 1 or not window % 2:
+        raise ValueError(f"window is {window}, expected 1, 3, 5 or another odd number")
     if not rate > 0:
         raise ValueError(f"rate is {rate}, expected more than 0")
     if not 0 <= average < 1:

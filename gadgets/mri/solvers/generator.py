@@ -29,7 +29,7 @@ class Schedule:
     """How long a generator is fitted.
 
     iterations: from random parameters; warm_iterations: from those of another fit. rate: Adam's in the beginning.
-    patience: looks without better validation after which to stop, 0 for never.
+    patience: that of `fit`.
     """
 
     iterations: int

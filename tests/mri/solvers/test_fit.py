@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -48,7 +49,7 @@ def test_finds_the_line_of_least_squares(line, points):
     torch.testing.assert_close(torch.cat([line.slope, line.offset]), expected, rtol=1e-4, atol=1e-4)
     assert found.iterations == found.kept == 400
     assert found.validation.numel() == 0
-    assert found.loss.shape == (16,) and found.loss[-1] == pytest.approx(misfit(line, points).item(), abs=1e-6)
+    assert found.loss[-1] == pytest.approx(misfit(line, points).item(), abs=1e-6)
     assert found.state["fixed"] == 7
 
 
@@ -61,8 +62,19 @@ def test_iterations_are_counted_from_zero_and_the_last_is_looked_at(line, points
 
     found = fit(line, loss, iterations=60, rate=0.1)
     assert seen == list(range(60))
-    assert found.loss.shape == (3,)
+    assert len(found.loss) > 1
     assert fit(line, loss, iterations=0, rate=0.1).loss.numel() == 0
+
+
+def test_looks_come_often_in_the_beginning(line, points):
+    told = []
+    with listening(lambda done, *_: told.append(done)):
+        fit(line, lambda _: misfit(line, points), iterations=130, rate=0.1, every=12)
+    apart = np.diff([0, *told])
+    assert told[0] == 1 and told[-1] == 130
+    # An eighth of what is done, and at least one iteration; the last comes when the fit ends.
+    assert (apart[1:] <= np.maximum(1, np.array(told[:-1]) / 8)).all()
+    assert max(apart) == 12 and (np.diff(apart[:-1]) >= 0).all()
 
 
 def passing(line, goal):
@@ -77,23 +89,34 @@ def test_keeps_the_state_of_best_validation(line, points):
     # Adam moves by at most its rate: between two looks the slope cannot jump over the goal by more.
     assert abs(line.slope.item() - 1) < 5 * 0.05
     assert line.slope.equal(found.state["slope"]) and 0 < found.kept < found.iterations == 300
-    assert found.validation[found.kept // 5 - 1] == found.validation.min()
 
 
 def test_validation_is_smoothed_over_its_window(line, points):
-    values = iter([4.0, 0.0, 4.0, 3.0, 2.0, 3.0])
-    found = fit(
-        line,
-        lambda _: misfit(line, points),
-        iterations=6,
-        rate=0.01,
-        validate=lambda: torch.tensor(next(values)),
-        every=1,
-        window=3,
-    )
-    torch.testing.assert_close(found.validation, torch.tensor([4.0, 2.0, 8 / 3, 7 / 3, 3.0, 8 / 3]))
-    # The single look that found 0 counts for a third of what it says.
-    assert found.kept == 2
+    values, slopes = iter([4.0, 0.0, 4.0, 2.0, 1.0, 3.0]), []
+
+    def validate():
+        slopes.append(line.slope.item())
+        return torch.tensor(next(values))
+
+    found = fit(line, lambda _: misfit(line, points), iterations=6, rate=0.01, validate=validate, every=1, window=3)
+    torch.testing.assert_close(found.validation, torch.tensor([2.0, 8 / 3, 2.0, 7 / 3, 2.0, 2.0]))
+    # The single look that found 0 counts for a third of what it says. Of equals, the last is kept.
+    assert found.kept == 6
+
+
+def test_what_is_kept_is_in_the_middle_of_the_best_looks(line, points):
+    """A fit that passes its goal is kept where it was nearest, and not where the mean over several looks ends."""
+    slopes = []
+
+    def validate():
+        slopes.append(line.slope.item())
+        return (line.slope - 0.5).square().sum()
+
+    found = fit(line, lambda _: misfit(line, points), iterations=40, rate=0.05, validate=validate, every=1, window=7)
+    # Its steps are about as long as one another there.
+    nearest = int(np.argmin([abs(slope - 0.5) for slope in slopes])) + 1
+    assert nearest > 7 and abs(found.kept - nearest) <= 1
+    assert line.slope.item() == slopes[found.kept - 1]
 
 
 def test_patience_ends_a_fit_that_becomes_no_better(line, points):
@@ -107,7 +130,7 @@ def test_patience_ends_a_fit_that_becomes_no_better(line, points):
         window=1,
         patience=3,
     )
-    assert found.iterations == found.kept + 15
+    assert found.kept + 15 <= found.iterations < found.kept + 15 + 5
 
 
 def test_the_average_lags_and_is_smoother(points):
@@ -149,6 +172,7 @@ def test_a_deadline_leaves_what_was_found(line, points):
         require_time()
     assert 0 < found.iterations < 150 and found.loss[-1] < found.loss[0]
     with pytest.raises(TimeoutError, match="limit of 0.01 s"), deadline(0.01):
+        time.sleep(0.02)
         fit(line, slow, iterations=10_000, rate=0.01, every=1000)
 
 
@@ -162,18 +186,18 @@ def test_tells_how_far_it_is_and_ends_where_the_listener_raises(line, points):
 
     with pytest.raises(InterruptedError), listening(listener):
         fit(line, lambda _: misfit(line, points), iterations=100, rate=0.1, every=10, validate=lambda: torch.ones(()))
-    assert [(done, total) for done, total, _ in told] == [(10, 100), (20, 100)]
+    assert [(done, total) for done, total, _ in told][-2:] == [(18, 100), (20, 100)]
     assert told[0][2].startswith("loss ") and told[0][2].endswith(", held out 1")
 
 
-@pytest.mark.parametrize("when", [0, 7, 9])
+@pytest.mark.parametrize("when", [0, 7])
 def test_a_gradient_that_is_no_number_is_refused(line, points, when):
     def loss(iteration):
         # The slope of the root at 0 is infinite, its value is not.
         broken = (line.slope - line.slope.detach()).abs().sqrt().sum() if iteration == when else 0.0
         return misfit(line, points) + broken
 
-    with pytest.raises(ValueError, match="after 10 iterations"):
+    with pytest.raises(ValueError, match=f"after {when + 1} iterations"):
         fit(line, loss, iterations=100, rate=0.1, every=10)
 
 
@@ -192,7 +216,8 @@ def test_works_where_gradients_are_off(points):
     [
         ({"iterations": -1}, "iterations is -1"),
         ({"every": 0}, "every is 0"),
-        ({"window": 0}, "window 0"),
+        ({"window": 0}, "window is 0"),
+        ({"window": 4}, "window is 4"),
         ({"patience": -1}, "patience -1"),
         ({"rate": 0.0}, "rate is 0.0"),
         ({"rate": float("nan")}, "rate is nan"),
