@@ -5,8 +5,8 @@ Run: python tests/benchmarks/claims_zero_shot.py heads [ACCELERATION [FOLDER]]
 
 heads: three random heads of 64 x 64 points seen by 4 coils, a fifth of the lines (or another share), noise of 0.01 of
 the brightest point. Least squares have the better of two dampings, by the truth. brain: the measured brain, of whose
-128 lines a fourth (or another share) is taken at random, denser towards the centre, of which 12 lines are full; maps
-are of 24 lines, 16 coils are compressed to 8.
+128 lines a fourth (or another share) is taken at random, denser towards the centre, of which 12 lines are full, in
+three ways; maps are of 24 lines, 16 coils are compressed to 8.
 
 PSNR in dB of magnitudes against the truth: of the image that is returned ("kept"), and of the best iterate that there
 was ("best"), which only the truth tells. What stops never sees it. To FOLDER go pictures: each image with five times
@@ -19,9 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -112,18 +110,18 @@ def report(results: Sequence[dict], truths: Sequence[Tensor]) -> None:
         print(line, flush=True)
 
 
-def draw(results: Sequence[dict], truths: Sequence[Tensor], labels: Sequence[str], folder: Path, stem: str) -> None:
+def draw(results: Sequence[dict], truths: Sequence[Tensor], folder: Path, stem: str) -> None:
     """Images with errors of each scan, and the courses of each method that fits."""
-    for one, truth, label in zip(results, truths, labels, strict=True):
+    for seed, (one, truth) in enumerate(zip(results, truths, strict=True)):
         planes = {name: image.abs().numpy().reshape(1, *truth.shape[-2:]) for name, (image, _) in one.items()}
         reference = truth.abs().numpy().reshape(1, *truth.shape[-2:])
-        picture(planes, reference, None, 0).save(folder / f"{stem}_{label}.png")
+        picture(planes, reference, None, 0).save(folder / f"zero_shot_{stem}_{seed}.png")
     for name in FITTED:
         figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(6, 6), layout="constrained")
-        for index, (one, truth, label) in enumerate(zip(results, truths, labels, strict=True)):
+        for index, (one, truth) in enumerate(zip(results, truths, strict=True)):
             image, course = one[name]
             values = course.decibels(image, truth)
-            above.plot(course.done, values, color=f"C{index}", label=label)
+            above.plot(course.done, values, color=f"C{index}", label=f"scan {index}")
             above.plot(course.kept, values[course.done.index(course.kept)], "o", color=f"C{index}")
             below.plot(course.done, course.validation, color=f"C{index}")
             at = course.validation[course.done.index(course.kept)]
@@ -140,19 +138,7 @@ def draw(results: Sequence[dict], truths: Sequence[Tensor], labels: Sequence[str
 def head(seed: int, acceleration: float) -> tuple[dict, Tensor]:
     """What methods make of one head, and its truth."""
     kspace, csm, truth = scan(seed, noise=0.01, coils=4, acceleration=acceleration)
-    found = compared(kspace, csm, truth, [*LEAST_SQUARES, ("inr", {})])
-    report([found], [truth])
-    return found, truth
-
-
-def heads(acceleration: float, folder: Path | None) -> None:
-    """Three random heads."""
-    with ProcessPoolExecutor(3, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        results, truths = zip(*pool.map(partial(head, acceleration=acceleration), range(3)), strict=True)
-    print(f"\nheads, R = {acceleration:g}, three scans")
-    report(results, truths)
-    if folder is not None:
-        draw(results, truths, [f"head {seed}" for seed in range(3)], folder, f"heads_r{acceleration:g}")
+    return compared(kspace, csm, truth, [*LEAST_SQUARES, ("inr", {})]), truth
 
 
 def centre(n: int) -> Tensor:
@@ -161,29 +147,39 @@ def centre(n: int) -> Tensor:
     return ((line - 64 >= -(n // 2)) & (line - 64 < n // 2))[:, None].expand(1, 1, 128, 128)
 
 
-def measured(acceleration: int, folder: Path | None) -> None:
-    """The brain."""
+def measured(seed: int, acceleration: float) -> tuple[dict, Tensor]:
+    """What methods make of the brain with lines drawn from the seed, and its truth."""
     full, _, reference = brain(Path(os.environ["DEEPGADGETS_DATA"]), 3)
     matrix = torch.from_numpy(compression_matrix(reference.data.flatten(1).numpy(), coils=8))
     data = torch.einsum("vc,c...->v...", matrix, full.data)
     csm = create("zs_ssl").calibrate(KSpace(data=torch.where(centre(24), data, 0), mask=centre(24)))
-    mask = lines(0, size=128, acceleration=acceleration, centre=12)
+    mask = lines(seed, size=128, acceleration=acceleration, centre=12)
     truth = (csm.conj() * ifft(data, (-3, -2, -1))).sum(dim=0, keepdim=True)
     kspace = KSpace(data=torch.where(mask, data, 0), mask=mask)
-    result = compared(kspace, csm, truth, [*LEAST_SQUARES, ("espirit_l1", {})])
-    print(f"\nbrain, R = {acceleration}")
-    report([result], [truth])
+    return compared(kspace, csm, truth, [*LEAST_SQUARES, ("espirit_l1", {})]), truth
+
+
+PARTS = {"heads": (head, 5.0), "brain": (measured, 4.0)}
+
+
+def main(part: str, acceleration: float, folder: Path | None) -> None:
+    """Three scans, the figures, and to a folder their pictures."""
+    results, truths = [], []
+    for seed in range(3):
+        result, truth = PARTS[part][0](seed, acceleration)
+        report([result], [truth])
+        results.append(result)
+        truths.append(truth)
+    print(f"\n{part}, R = {acceleration:g}, three scans")
+    report(results, truths)
     if folder is not None:
-        draw([result], [truth], ["brain"], folder, f"brain_r{acceleration}")
+        folder.mkdir(parents=True, exist_ok=True)
+        draw(results, truths, folder, f"{part}_r{acceleration:g}")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    part, *rest = sys.argv[1:]
-    to = Path(rest[1]) if len(rest) > 1 else None
-    if part == "heads":
-        heads(float(rest[0]) if rest else 5.0, to)
-    elif part == "brain":
-        measured(int(rest[0]) if rest else 4, to)
-    else:
-        raise SystemExit(f"there is no part {part!r}; there are: heads, brain")
+    part, *rest = sys.argv[1:] or ("",)
+    if part not in PARTS:
+        raise SystemExit(f"there is no part {part!r}; there are: {', '.join(PARTS)}")
+    main(part, float(rest[0]) if rest else PARTS[part][1], Path(rest[1]) if len(rest) > 1 else None)
