@@ -72,3 +72,22 @@ def test_edges_ring():
 def test_a_matrix_larger_than_the_image_is_refused():
     with pytest.raises(ValueError, match=r"matrix is \(9, 8\), expected at most \(8, 8\)"):
         band_limited(np.zeros((8, 8)), (9, 8))
+
+
+def test_objects_end_within_the_field_of_view(random):
+    """Also where a part of the image is shown that goes on beyond it: k-space joins one side to the other."""
+    for enlarged in (1.0, 3.0):
+        out = np.abs(augmented(np.ones((60, 80)), (48, 48), random, enlarged=enlarged))
+        assert out[20:28, 20:28].min() > 0.05
+        assert max(out[0].max(), out[-1].max(), out[:, 0].max(), out[:, -1].max()) == 0
+
+
+def test_parts_are_shown_no_larger_than_they_are_sharp(random):
+    """Stripes one point wide: on the fine grid, of two points for each, they are no wider than two."""
+    stripes = np.zeros((64, 64))
+    stripes[:, ::2] = stripes[::2] = 1
+    for _ in range(5):
+        out = np.abs(augmented(stripes, (96, 96), random, enlarged=10.0))[24:72, 24:72]
+        spectrum = np.abs(np.fft.fft2(out - out.mean()))
+        fastest = max(np.argwhere(spectrum > 0.5 * spectrum.max()).max(axis=0) % 48)
+        assert fastest >= 8
