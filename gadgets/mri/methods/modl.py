@@ -32,9 +32,12 @@ class ModlNetwork(nn.Module):
     ("sparse", as `espirit_l1`, by `start_iterations`): where coils can unfold, no network needs to learn how.
 
     N is a residual network of `layers`, with `levels` a U-Net, or with `patch` shrinkage of the coefficients of
-    patches. The latter is told the noise of the samples, as far as the first image leaves them unexplained. `shared`:
-    one network and one w in all iterations, as published; else each has its own. w = softplus of what is learned, and
-    begins at `weight`: the published 0.05 leaves the data the last word, which undoes what a better start has gained.
+    patches. The latter is told s / sqrt(w), s the noise of the samples as far as the first image leaves them
+    unexplained: the noise that N has to take away where x is the most likely image. `shared`: one network in all
+    iterations, as published; else each has its own. w = softplus of what is learned, one for each network, and begins
+    at `weight`: the published 0.05 leaves the data the last word, which undoes what a better start has gained. With
+    `first_weight`, each iteration has a w of its own, which begins there in the first one and rises in equal ratios:
+    what is coarse comes first, and takes aliasing with it that no small step can move.
     `checkpointed`: an iteration of training is computed anew for its gradient, which takes a third more time and keeps
     no more than one iteration in memory.
     """
@@ -52,6 +55,7 @@ class ModlNetwork(nn.Module):
         start_iterations: int = 10,
         patch: int = 0,
         weight: float = 0.05,
+        first_weight: float = 0.0,
         checkpointed: bool = True,
     ) -> None:
         super().__init__()
@@ -63,6 +67,10 @@ class ModlNetwork(nn.Module):
             raise ValueError(f"start_iterations is {start_iterations}, expected 1 or more")
         if not weight > 0:
             raise ValueError(f"weight is {weight}, expected more than 0")
+        if first_weight < 0:
+            raise ValueError(
+                f"first_weight is {first_weight}, expected more than 0, or 0 for {weight} in all iterations"
+            )
         if levels and patch:
             raise ValueError(f"levels is {levels} and patch {patch}, expected one of them to be 0")
         made = 1 if shared else iterations
@@ -74,10 +82,17 @@ class ModlNetwork(nn.Module):
         else:
             build = partial(ResidualCnn, width=width, layers=layers)
         self.networks = nn.ModuleList(build() for _ in range(made))
-        self.weights = nn.Parameter(torch.full((made,), weight + math.log(-math.expm1(-weight))))
+        ends = math.log10(first_weight or weight), math.log10(weight)
+        begun = torch.logspace(*ends, iterations if first_weight else made, dtype=torch.float64)
+        self.weights = nn.Parameter((begun + torch.log(-torch.expm1(-begun))).float())
         self.iterations, self.cg_iterations = iterations, cg_iterations
         self.start, self.start_iterations = start, start_iterations
         self.told, self.checkpointed = patch > 0, checkpointed
+
+    @property
+    def denoiser(self) -> nn.Module | None:
+        """N, where it is one that is told the noise: what it is for is then known without any scan."""
+        return self.networks[0] if self.told and len(self.networks) == 1 else None
 
     def forward(self, kspace: KSpace, csm: Tensor, *, start_iterations: int | None = None) -> Tensor:
         """The image (*other, 1, z, y, x). start_iterations: other than those of the training."""
@@ -91,10 +106,12 @@ class ModlNetwork(nn.Module):
         volumes = range(len(kspace.other))
         chosen = [k % len(self.networks) for k in range(self.iterations)]
         networks: list[Callable[..., Tensor]] = [self.networks[index] for index in chosen]
-        weights = softplus(self.weights)[chosen]
+        weights = softplus(self.weights)[[k % len(self.weights) for k in range(self.iterations)]]
         if self.told:
-            level = residual_noise(operator(start) - kspace.data, kspace.mask)
-            networks = [partial(network, level=level) for network in networks]
+            noise = residual_noise(operator(start) - kspace.data, kspace.mask)
+            networks = [
+                partial(network, level=noise / weight.sqrt()) for network, weight in zip(networks, weights, strict=True)
+            ]
         solve = partial(proximal_step, gram, rhs, iterations=self.cg_iterations, batch_dims=volumes)
         return unrolled(
             networks,

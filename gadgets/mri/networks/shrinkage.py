@@ -8,23 +8,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
+from gadgets.mri.fft import fft, ifft
 from gadgets.mri.networks.planes import from_planes, to_planes
 
 # Patches begin at every second point.
 _STRIDE = 2
 # Of the square of a threshold: below, coefficients are nothing.
 _NOTHING = 1e-6
+# How steep gates are: the square of a coefficient to this power.
+_STEEP = 3
+# What is smooth about a phase: so many points of k-space on each side of the centre.
+_SMOOTH = 16
+# Of the logarithms that convolutions see, which reach 20: of order 1.
+_SCALE = 0.2
 
 
 class Shrinkage(nn.Module):
-    """sum_k h_k^T (g_k(x) . (h_k x)) / n: cosine coefficients of all patches, each times a gate of 0 to 1.
+    """p sum_k h_k^T (g_k(x) . (h_k p* x)) / n: cosine coefficients of all patches, each times a gate of 0 to 1.
 
     images (*other, 1, z, y, x) complex to the same, plane by plane, of any size; beyond its borders a plane goes on
-    from the other side. h: orthogonal cosine transform of patches of `patch` x `patch` points, one at every second
-    point, n of them at each point. A gate is 1 / (1 + (t_k s / |c|)^4) of the magnitude of its coefficient c, s the
-    noise of the image, t_k learned, from `threshold`; what two convolutions of `width` channels see in the magnitudes
-    of all coefficients around it opens or closes it further. The last of them begins at zero, so an untrained network
-    shrinks each coefficient for itself, which denoises already.
+    from the other side. p: the smooth phase of the image, after which what is imaginary is mostly noise; h: orthogonal
+    cosine transform of patches of `patch` x `patch` points, one at every second point, n of them at each point. Real
+    and imaginary coefficients c have gates of their own, 1 / (1 + (t_k s / |c|)^6), s the noise of the image, t_k
+    learned, from `threshold`; what two convolutions of `width` channels see in the magnitudes of all coefficients
+    around it opens or closes it further. The last of them begins at zero, so an untrained network shrinks each
+    coefficient for itself, which denoises already.
     Turning the phase of an image turns that of the result: N(e^ia x) = e^ia N(x); N(a x, a s) = a N(x, s).
     Shrinkage functions learned for cosine patches: Hel-Or and Shaked, IEEE Trans Image Process 2008;17:443.
     doi:10.1109/TIP.2008.917204
@@ -32,7 +40,7 @@ class Shrinkage(nn.Module):
 
     basis: Tensor
 
-    def __init__(self, *, patch: int = 8, width: int = 48, threshold: float = 3.0) -> None:
+    def __init__(self, *, patch: int = 8, width: int = 48, threshold: float = 2.2) -> None:
         super().__init__()
         if patch < 2 or patch % _STRIDE or width < 1:
             raise ValueError(f"Shrinkage has patch {patch} and width {width}, expected 2, 4, ... and at least 1")
@@ -43,32 +51,48 @@ class Shrinkage(nn.Module):
         cosines[0] /= 2**0.5
         basis = torch.einsum("ij,kl->ikjl", cosines, cosines).reshape(-1, 1, patch, patch)
         self.register_buffer("basis", basis, persistent=False)
-        self.thresholds = nn.Parameter(torch.full((patch**2, 1, 1), math.log(threshold)))
-        self.first = nn.Conv2d(patch**2, width, 3, padding=1)
-        self.last = nn.Conv2d(width, patch**2, 3, padding=1)
+        self.thresholds = nn.Parameter(torch.full((2, patch**2, 1, 1), math.log(threshold)))
+        self.first = nn.Conv2d(2 * patch**2, width, 3, padding=1)
+        self.last = nn.Conv2d(width, 2 * patch**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
         with torch.no_grad():
-            # The mean of a patch is no noise.
+            # The mean of the real part of a patch is no noise.
             self.last.bias[0] = 10.0
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         """Images of the shape of x. level: deviation of the real part of their noise, (*other, 1, 1, 1, 1)."""
-        planes = to_planes(x)
+        phase = _smooth_phase(x)
+        planes = to_planes(x * phase.conj())
         height, width = planes.shape[-2:]
         size = self.basis.shape[-1]
         before = size - _STRIDE
         wrapped = _wrapped(planes, before, before + height % _STRIDE, before + width % _STRIDE)
-        parts = [conv2d(part, self.basis, stride=_STRIDE) for part in wrapped.split(1, dim=1)]
-        noise = level.expand(x.shape).movedim(-3, -4).reshape(-1, 1, *x.shape[-2:])[..., :1, :1]
-        squares = parts[0].square() + parts[1].square()
-        ratio = squares / (noise * self.thresholds.exp()).square().clamp_min(torch.finfo(squares.dtype).tiny)
-        around = self.last(leaky_relu(self.first(torch.log1p(ratio)), 0.1))
-        gates = torch.sigmoid(2 * torch.log(ratio + _NOTHING) + around)
-        back = [conv_transpose2d(gates * part, self.basis, stride=_STRIDE) for part in parts]
+        coefficients = torch.stack(
+            [conv2d(part, self.basis, stride=_STRIDE) for part in wrapped.split(1, dim=1)], dim=1
+        )
+        noise = level.expand(x.shape).movedim(-3, -4).reshape(-1, 1, 1, *x.shape[-2:])[..., :1, :1]
+        limits = (noise * self.thresholds.exp()).square()
+        ratio = coefficients.square() / limits.clamp_min(torch.finfo(limits.dtype).tiny)
+        seen = self.first(_SCALE * torch.log1p(ratio).flatten(1, 2))
+        around = self.last(leaky_relu(seen, 0.1)).reshape(ratio.shape)
+        gated = torch.sigmoid(_STEEP * torch.log(ratio + _NOTHING) + around) * coefficients
+        back = [conv_transpose2d(part, self.basis, stride=_STRIDE) for part in gated.unbind(dim=1)]
         shrunk = torch.cat(back, dim=1)[..., before : before + height, before : before + width]
-        return from_planes(shrunk / (size // _STRIDE) ** 2, x)
+        return phase * from_planes(shrunk / (size // _STRIDE) ** 2, x)
+
+
+def _smooth_phase(x: Tensor) -> Tensor:
+    """exp(i phase) of images under a Hann window on the middle of their k-space, plane by plane; 1 where they are 0."""
+    window = torch.ones((), device=x.device)
+    for length in x.shape[-2:]:
+        # Made where the image is: nothing is sent to a device within an iteration.
+        offset = torch.arange(length, device=x.device) - length // 2
+        window = window[..., None] * torch.cos(torch.pi / 2 * (offset / _SMOOTH).clamp(-1, 1)).square()
+    smooth = ifft(fft(x, (-2, -1)) * window, (-2, -1))
+    size = smooth.abs()
+    return torch.where(size > 0, smooth / torch.where(size > 0, size, 1), 1)
 
 
 def _wrapped(planes: Tensor, before: int, below: int, right: int) -> Tensor:

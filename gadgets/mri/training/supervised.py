@@ -11,25 +11,30 @@ from torch import Tensor, nn
 
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.training.losses import LOSSES, held_out
+from gadgets.mri.training.robustness import denoising, noise_gain
 from gadgets.mri.training.simulation import Example
 
 
 class Supervised(lightning.LightningModule):
     """Trains `network(kspace, csm)` by a weighted sum of losses, with Adam and a rate that rises and falls.
 
-    losses: weights by name, of `LOSSES`, which look at the truth, and of `held_out`, which looks at `Example.held_out`
-    only. rate: the largest learning rate; it rises over the first 5 % of `steps` and falls to 0 as a cosine. Gradients
-    longer than 1 are cut by the trainer's `gradient_clip_val`.
+    losses: weights by name, of `LOSSES`, which look at the truth, of `held_out`, which looks at `Example.held_out`
+    only, of `noise_gain`, which looks at what becomes of more noise, and makes each image twice, and of `denoising`,
+    for networks with a `denoiser` that is told the noise; where that is all, no image is reconstructed. rate: the
+    largest learning rate; it rises over the first 5 % of `steps` and falls to 0 as a cosine. Gradients longer than 1
+    are cut by the trainer's `gradient_clip_val`.
 
-    Raises ValueError for losses that there are not.
+    Raises ValueError for losses that there are not, and for `denoising` where the network has no such part.
     """
 
     def __init__(self, network: nn.Module, *, losses: Mapping[str, float], rate: float, steps: int) -> None:
         super().__init__()
-        known = (*LOSSES, "held_out")
+        known = (*LOSSES, "denoising", "held_out", "noise_gain")
         unknown = sorted(set(losses) - set(known))
         if unknown or not losses:
             raise ValueError(f"there is no loss {', '.join(unknown) or 'given'}; there are: {', '.join(known)}")
+        if "denoising" in losses and getattr(network, "denoiser", None) is None:
+            raise ValueError("the loss denoising needs a network with a denoiser that is told the noise")
         self.network, self.losses, self.rate, self.steps = network, dict(losses), rate, steps
 
     def forward(self, example: Example) -> Tensor:
@@ -39,7 +44,8 @@ class Supervised(lightning.LightningModule):
 
     def training_step(self, example: Example, index: int) -> Tensor:
         """The loss of a batch. Raises ValueError where it is not finite, or misses samples that it is to look at."""
-        total = self.loss(self(example), example)
+        image = example.image if set(self.losses) == {"denoising"} else self(example)
+        total = self.loss(image, example)
         self.log("loss", total, prog_bar=True, batch_size=len(example.image))
         return total
 
@@ -51,6 +57,11 @@ class Supervised(lightning.LightningModule):
                 if example.held_out is None:
                     raise ValueError("the loss held_out needs a share of samples to hold out")
                 value = held_out(image, example.held_out, example.csm)
+            elif name == "denoising":
+                assert isinstance(self.network.denoiser, nn.Module)
+                value = denoising(self.network.denoiser, example.image, self.global_step)
+            elif name == "noise_gain":
+                value = noise_gain(self.network, example, image, self.global_step)
             else:
                 value = LOSSES[name](image, example.image)
             total = total + weight * value

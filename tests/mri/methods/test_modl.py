@@ -69,6 +69,25 @@ def test_less_noise_is_changed_less(scan):
     assert 0 < changes[0] < changes[1] / 2
 
 
+def test_weights_rise_in_equal_ratios_from_the_first_to_the_last():
+    weights = torch.nn.functional.softplus(ModlNetwork(iterations=3, first_weight=0.01, weight=1.0, width=2).weights)
+    torch.testing.assert_close(weights, torch.tensor([0.01, 0.1, 1.0]))
+    assert len(ModlNetwork(iterations=3, width=2).weights) == 1
+
+
+def test_the_network_is_told_less_noise_where_the_image_weighs_more(scan):
+    """Twice the weight of the image: half of the variance."""
+    levels = {}
+    for weight in (0.5, 1.0):
+        network = ModlNetwork(patch=2, width=2, iterations=1, weight=weight)
+        network.networks[0].register_forward_hook(
+            lambda _, args, kwargs, made, weight=weight: levels.update({weight: kwargs["level"]}), with_kwargs=True
+        )
+        with torch.no_grad():
+            network(*scan)
+    torch.testing.assert_close(levels[0.5], 2**0.5 * levels[1.0])
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -76,6 +95,7 @@ def test_less_noise_is_changed_less(scan):
         ({"start": "sparse", "start_iterations": 0}, "start_iterations is 0"),
         ({"levels": 2, "patch": 8}, "levels is 2 and patch 8"),
         ({"weight": 0.0}, "weight is 0.0"),
+        ({"first_weight": -0.1}, "first_weight is -0.1, expected more than 0, or 0 for 0.05 in all iterations"),
         ({"iterations": 0}, "iterations is 0"),
     ],
 )

@@ -38,6 +38,17 @@ def test_turns_and_scales_with_the_image():
     torch.testing.assert_close(network(50 * x, level(20.0)), 50 * made, rtol=1e-4, atol=1e-4)
 
 
+def test_takes_more_of_what_is_out_of_phase():
+    """A smooth phase says which half of the noise is none of the image: that half goes, with any such phase."""
+    clean = torch.from_numpy(truth((64, 48, 1)))[None, None].to(torch.complex64).abs()
+    noise = 0.1 * torch.randn(clean.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(2))
+    phase = torch.exp(1j * torch.linspace(0, 2, clean.shape[-1]))
+    made = Shrinkage()((clean + noise) * phase, torch.full((1, 1, 1, 1, 1), 0.1 / 2**0.5)).detach() / phase
+    left = made - clean
+    assert left.imag.norm() < left.real.norm() < noise.real.norm()
+    assert left.imag.norm() < 0.5 * noise.imag.norm()
+
+
 def test_planes_and_volumes_are_each_for_themselves():
     x, network = image(16, 16), learnt()
     levels = torch.tensor([0.2, 0.7])[:, None, None, None, None]
