@@ -52,7 +52,7 @@ def test_fewer_iterations_follow_a_state(method, head):
     told = []
     with listening(lambda *what: told.append(what[:2])):
         replace(method, warm_iterations=2).fitted(*head, start=state)
-    assert told == [(2, 2)]
+    assert told[-1] == (2, 2)
 
 
 def test_runs_where_nothing_else_has_gradients(method, head):
