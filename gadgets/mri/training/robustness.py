@@ -17,11 +17,11 @@ from gadgets.mri.training.simulation import Example
 # turns with data, the noise of its image is that of the samples by the root of the weight, or several times as much.
 _SAMPLES, _IMAGES = (1e-3, 3e-2), (2e-3, 3e-1)
 # Of the gain, what costs nothing: a bound of 1 is kept on scans that no training has seen.
-_FREE = 0.85
+_FREE = 0.75
 
 
 def noise_gain(network: Callable[[KSpace, Tensor], Tensor], example: Example, image: Tensor, seed: int) -> Tensor:
-    """max(||x(y + e) - x(y)|| / ||e|| - 0.85, 0), e white noise at the samples y; the mean over the scans.
+    """max(||x(y + e) - x(y)|| / ||e|| - 0.75, 0), e white noise at the samples y; the mean over the scans.
 
     image: x(y) (*other, 1, z, y, x). The deviation of e is log-uniform, from 0.001 to 0.03 of the brightest point of
     the image. Least squares have a gain of R g / sqrt(coils), g the geometry factor. A method with a gain below 1 is

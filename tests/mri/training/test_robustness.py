@@ -48,7 +48,7 @@ def test_is_the_excess_of_the_gain_and_does_not_depend_on_the_noise(example):
     found = [
         float(noise_gain(network, example, network(example.kspace, example.csm), seed).detach()) for seed in range(3)
     ]
-    assert found == pytest.approx([float((20 * gain - 0.85).mean())] * 3, rel=0.1)
+    assert found == pytest.approx([float((20 * gain - 0.75).mean())] * 3, rel=0.1)
 
 
 def test_what_lowers_it_loses_noise(example):
