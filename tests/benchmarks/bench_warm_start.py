@@ -31,8 +31,8 @@ VOLUME = "images/studyforrest_T1w_volume.npz"
 HEAD = """# What a fit gains from that of the slice before
 
 `DEEPGADGETS_DATA=... python tests/benchmarks/bench_warm_start.py{size}`: two neighbouring slices of a measured head
-at 3 T (magnitudes, to which a smooth phase was added), {matrix} x {matrix} points, 4 coils, a fourth of the lines, noise
-of a hundredth of the brightest point. Default settings; seconds of one core.
+at 3 T (magnitudes, to which a smooth phase was added), {matrix} x {matrix} points, 4 coils, a fourth of the lines,
+noise of a hundredth of the brightest point. Default settings; seconds of one core.
 
 | method | second slice, from random numbers | from the fit of the first | times as fast |
 |---|---|---|---|"""
