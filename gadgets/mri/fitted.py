@@ -92,7 +92,7 @@ class ZeroShot(Fitted):
     """
 
     iterations: int = 200
-    warm_iterations: int = 70
+    warm_iterations: int = 50
     unrolled: int = 5
 
     def alternation(self, csm: Tensor) -> Alternation:

@@ -85,7 +85,7 @@ class KUnn:
     """
 
     iterations: int = 400
-    warm_iterations: int = 120
+    warm_iterations: int = 100
     rate: float = 3e-3
     width: int = 64
     layers: int = 5
