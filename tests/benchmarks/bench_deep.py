@@ -37,7 +37,8 @@ SLICES = (1, 2, 4, 8)
 SMALL_STANDARD = {"iterations": 2, "coils": 4, "matrix": 96}
 SMALL_SIZES = {"iterations": (2, 4), "coils": (1, 4, 8), "matrix": (64, 96, 128)}
 SMALL_SLICES = (1, 2, 4)
-FRAMES = 10
+# Calls in a row. Those of a GPU queue up, and many show what it does meanwhile; elsewhere each is done when it returns.
+FRAMES, FEW_FRAMES = 10, 2
 # Operations that need a number on the host before the next line can run.
 READ_BACK = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select")
 
@@ -174,6 +175,7 @@ def measured(models: dict[str, str], small: bool) -> dict[str, dict[str, list[fl
 def frames(models: dict[str, str], small: bool) -> dict[str, list[tuple[float, float]]]:
     """Frames a second and MB of each model as a method, for batches of slices; nothing is waited for in between."""
     standard, slices = (SMALL_STANDARD, SMALL_SLICES) if small else (STANDARD, SLICES)
+    calls = FRAMES if DEVICE.type == "cuda" and not small else FEW_FRAMES
     found: dict[str, list[tuple[float, float]]] = {}
     for count in slices:
         kspace, csm = scan(standard["coils"], standard["matrix"], count)
@@ -181,11 +183,11 @@ def frames(models: dict[str, str], small: bool) -> dict[str, list[tuple[float, f
             method = methods.create(cards.read(cards.find(model)).method, {"model": model})
 
             def series(method: Any = method, kspace: KSpace = kspace, csm: Tensor = csm) -> None:
-                for _ in range(2 if small else FRAMES):
+                for _ in range(calls):
                     method(kspace, csm)
 
             series()
-            took = seconds(series, runs=1) / (2 if small else FRAMES)
+            took = seconds(series, runs=1) / calls
             memory = peak_mb(lambda m=method, k=kspace, c=csm: m(k, c))
             found.setdefault(name, []).append((count / took, memory))
     return found
