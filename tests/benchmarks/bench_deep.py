@@ -215,6 +215,9 @@ def draw(
         if panel is not panels[0]:
             panel.sharey(panels[0])
             panel.tick_params(labelleft=False, which="both")
+    every = [value for models in costs.values() for values in models.values() for value in values]
+    # Panels that share an axis have the limits of the first.
+    panels[0].set_ylim(min(every) / 1.6, 1.6 * max(every))
     for (name, values), marker in zip(rates.items(), "os^", strict=False):
         panels[-1].semilogx(slices, [rate for rate, _ in values], marker=marker, markersize=4, label=name)
     panels[-1].set_ylim(bottom=0)
