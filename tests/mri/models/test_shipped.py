@@ -51,8 +51,8 @@ def test_better_than_sparsity_on_random_lines_of_a_phantom(coils):
 def test_ahead_of_classical_methods_on_a_measured_brain(data_dir, acceleration, decibels):
     """R = 3 is the undersampled file; the others are taken from the full one. The truth has noise of its own.
 
-    At R = 6 the others are far from their end after the iterations that they have by default. At R = 4 half a decibel is
-    what a network has to be worth to stand in the place of wavelets; the aim is one (docs/deep.md).
+    At R = 6 the others are far from their end after the iterations that they have by default. At R = 4 half a decibel
+    is what a network has to be worth to stand in the place of wavelets; the aim is one (docs/deep.md).
     """
     full, imaging, reference = brain(data_dir, 3)
     if acceleration > 3:
