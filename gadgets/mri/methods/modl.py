@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -31,9 +31,9 @@ class ModlNetwork(nn.Module):
     They begin where `start` says: at x = A^H y, as published ("adjoint"), or at the image that is sparsest in wavelets
     ("sparse", as `espirit_l1`, by `start_iterations`): where coils can unfold, no network needs to learn how.
 
-    N is a residual network of `layers`, with `levels` a U-Net, or with `patch` shrinkage of the coefficients of
-    patches. The latter is told s / sqrt(w), s the noise of the samples as far as the first image leaves them
-    unexplained: the noise that N has to take away where x is the most likely image. `shared`: one network in all
+    N is a residual network of `layers`, with `levels` a U-Net, or with `patches` shrinkage of the coefficients of
+    patches of these sizes. The latter is told s / sqrt(w), s the noise of the samples as far as the first image leaves
+    them unexplained: the noise that N has to take away where x is the most likely image. `shared`: one network in all
     iterations, as published; else each has its own. w = softplus of what is learned, one for each network, and begins
     at `weight`: the published 0.05 leaves the data the last word, which undoes what a better start has gained. With
     `first_weight`, each iteration has a w of its own, which begins there in the first one and rises in equal ratios:
@@ -53,7 +53,7 @@ class ModlNetwork(nn.Module):
         cg_iterations: int = 6,
         start: str = "adjoint",
         start_iterations: int = 10,
-        patch: int = 0,
+        patches: Sequence[int] = (),
         weight: float = 0.05,
         first_weight: float = 0.0,
         checkpointed: bool = True,
@@ -71,12 +71,12 @@ class ModlNetwork(nn.Module):
             raise ValueError(
                 f"first_weight is {first_weight}, expected more than 0, or 0 for {weight} in all iterations"
             )
-        if levels and patch:
-            raise ValueError(f"levels is {levels} and patch {patch}, expected one of them to be 0")
+        if levels and patches:
+            raise ValueError(f"levels is {levels} and patches {list(patches)}, expected no levels or no patches")
         made = 1 if shared else iterations
         build: Callable[[], nn.Module]
-        if patch:
-            build = partial(Shrinkage, patch=patch, width=width)
+        if patches:
+            build = partial(Shrinkage, patches=patches, width=width)
         elif levels:
             build = partial(Unet, width=width, levels=levels)
         else:
@@ -87,7 +87,7 @@ class ModlNetwork(nn.Module):
         self.weights = nn.Parameter((begun + torch.log(-torch.expm1(-begun))).float())
         self.iterations, self.cg_iterations = iterations, cg_iterations
         self.start, self.start_iterations = start, start_iterations
-        self.told, self.checkpointed = patch > 0, checkpointed
+        self.told, self.checkpointed = bool(patches), checkpointed
 
     @property
     def denoiser(self) -> nn.Module | None:

@@ -27,16 +27,17 @@ def learnt(**settings):
     """A network that changes images."""
     torch.manual_seed(0)
     network = ModlNetwork(width=4, **settings)
-    for one in network.networks:
-        torch.nn.init.normal_(one.last.weight, std=0.3)
+    for name, weight in network.named_parameters():
+        if name.endswith("last.weight"):
+            torch.nn.init.normal_(weight, std=0.3)
     return network
 
 
 @pytest.mark.parametrize("start", ["adjoint", "sparse"])
-@pytest.mark.parametrize("kind", ["levels", "patch"])
+@pytest.mark.parametrize("kind", [{"levels": 2}, {"patches": [4, 8]}])
 def test_scales_with_its_input(scan, start, kind):
     kspace, csm = scan
-    network = learnt(start=start, **{kind: 2})
+    network = learnt(start=start, **kind)
     with torch.no_grad():
         image, larger = network(kspace, csm), network(replace(kspace, data=1000 * kspace.data), csm)
     torch.testing.assert_close(larger, 1000 * image, rtol=1e-3, atol=1e-2 * float(image.abs().max()))
@@ -65,7 +66,7 @@ def test_less_noise_is_changed_less(scan):
         one = KSpace(data=data, mask=kspace.mask)
         with torch.no_grad():
             plain = ModlNetwork(levels=2, start="sparse")(one, csm)
-            changes.append(float((learnt(patch=8, start="sparse")(one, csm) - plain).norm()))
+            changes.append(float((learnt(patches=[8], start="sparse")(one, csm) - plain).norm()))
     assert 0 < changes[0] < changes[1] / 2
 
 
@@ -79,7 +80,7 @@ def test_the_network_is_told_less_noise_where_the_image_weighs_more(scan):
     """Twice the weight of the image: half of the variance."""
     levels = {}
     for weight in (0.5, 1.0):
-        network = ModlNetwork(patch=2, width=2, iterations=1, weight=weight)
+        network = ModlNetwork(patches=[4], width=2, iterations=1, weight=weight)
         network.networks[0].register_forward_hook(
             lambda _, args, kwargs, made, weight=weight: levels.update({weight: kwargs["level"]}), with_kwargs=True
         )
@@ -93,7 +94,7 @@ def test_the_network_is_told_less_noise_where_the_image_weighs_more(scan):
     [
         ({"start": "zero"}, "there are: adjoint, sparse"),
         ({"start": "sparse", "start_iterations": 0}, "start_iterations is 0"),
-        ({"levels": 2, "patch": 8}, "levels is 2 and patch 8"),
+        ({"levels": 2, "patches": [8]}, "levels is 2 and patches"),
         ({"weight": 0.0}, "weight is 0.0"),
         ({"first_weight": -0.1}, "first_weight is -0.1, expected more than 0, or 0 for 0.05 in all iterations"),
         ({"iterations": 0}, "iterations is 0"),

@@ -47,12 +47,12 @@ def test_better_than_sparsity_on_random_lines_of_a_phantom(coils):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(("acceleration", "decibels"), [(3, 0.0), (4, 0.5), (6, 1.0)])
+@pytest.mark.parametrize(("acceleration", "decibels"), [(3, 0.0), (4, 1.0), (6, 1.0)])
 def test_ahead_of_classical_methods_on_a_measured_brain(data_dir, acceleration, decibels):
     """R = 3 is the undersampled file; the others are taken from the full one. The truth has noise of its own.
 
-    At R = 6 the others are far from their end after the iterations that they have by default. At R = 4 half a decibel
-    is what a network has to be worth to stand in the place of wavelets; the aim is one (docs/deep.md).
+    One decibel is what a network has to be worth to stand in the place of wavelets, where lines are missed that coils
+    alone do not bring back. At R = 6 the others are far from their end after the iterations that they have by default.
     """
     full, imaging, reference = brain(data_dir, 3)
     if acceleration > 3:

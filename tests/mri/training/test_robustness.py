@@ -95,17 +95,17 @@ def test_denoising_is_the_error_that_is_left(example):
 
 
 def test_denoising_alone_needs_no_reconstruction(example):
-    module = Supervised(Denoiser(Shrinkage(patch=4, width=2)), losses={"denoising": 1.0}, rate=1, steps=1)
+    module = Supervised(Denoiser(Shrinkage(patches=[4], width=2)), losses={"denoising": 1.0}, rate=1, steps=1)
     module.log = lambda *_, **__: None
     loss = module.training_step(example, 0)
     torch.testing.assert_close(loss, denoising(module.network.denoiser, example.image, 0))
     loss.backward()
-    assert module.network.denoiser.thresholds.grad.abs().sum() > 0
+    assert module.network.denoiser.sizes[0].thresholds.grad.abs().sum() > 0
 
 
 def test_denoising_needs_one_network_that_is_told_the_noise():
-    assert ModlNetwork(patch=4, width=2).denoiser is not None
-    for settings in ({"layers": 2}, {"patch": 4, "shared": False}):
+    assert ModlNetwork(patches=[4], width=2).denoiser is not None
+    for settings in ({"layers": 2}, {"patches": [4], "shared": False}):
         network = ModlNetwork(width=2, **settings)
         with pytest.raises(ValueError, match="denoising needs a network with a denoiser that is told the noise"):
             Supervised(network, losses={"denoising": 1.0}, rate=1, steps=1)
