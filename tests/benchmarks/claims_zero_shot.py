@@ -8,9 +8,9 @@ the brightest point. Least squares have the better of two dampings, by the truth
 128 lines a fourth (or another share) is taken at random, denser towards the centre, of which 12 lines are full, in
 three ways; maps are of 24 lines, 16 coils are compressed to 8.
 
-PSNR in dB of magnitudes against the truth: of the image that is returned ("kept"), and of the best iterate that there
-was ("best"), which only the truth tells. What stops never sees it. To FOLDER go pictures: each image with five times
-its error, and the error against the iterations, with the iterate that was kept.
+PSNR in dB of magnitudes against the truth: of the image that is returned ("kept", the mean of iterates), and of the
+best iterate that there was ("best"), which only the truth tells. What stops never sees it. To FOLDER go pictures: each
+image with five times its error, and the error against the iterations, with what was kept.
 """
 
 from __future__ import annotations
@@ -44,16 +44,20 @@ LEAST_SQUARES = [("cg_sense", {"damping": damping}) for damping in (1e-3, 1e-2)]
 
 @dataclass
 class Course:
-    """A fit as it went: iterations, images in units of the fit, held-out errors; and which was kept."""
+    """A fit as it went: iterations, images in units of the fit, held-out errors; which was best by these, and which are
+    about as good, whose mean is the image."""
 
     done: list[int] = field(default_factory=list)
     images: list[Tensor] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     kept: int = 0
+    good: list[int] = field(default_factory=list)
 
     def decibels(self, image: Tensor, truth: Tensor) -> list[float]:
-        """Of each iterate made of all samples, `image` being that which was kept."""
-        unit = float(image.abs().sum() / self.images[self.done.index(self.kept)].abs().sum())
+        """Of each iterate made of all samples, `image` being what was returned."""
+        mean = torch.stack([self.images[self.done.index(done)] for done in self.good]).mean(dim=0)
+        unit = float(image.abs().sum() / mean.abs().sum())
+        assert (unit * mean - image.reshape(mean.shape)).norm() < 1e-3 * image.norm()
         return [decibels(unit * one, truth) for one in self.images]
 
 
@@ -73,7 +77,7 @@ def watched(method: Callable[[KSpace, Tensor], Tensor], kspace: KSpace, csm: Ten
 
         with listening(look):
             found = learn(module, volume, maps, **settings)
-        course.kept, course.validation = found.kept, found.validation.tolist()
+        course.kept, course.good, course.validation = found.kept, list(found.states), found.validation.tolist()
         return found
 
     with patch.object(zero_shot, "learn", watching):
@@ -105,7 +109,8 @@ def report(results: Sequence[dict], truths: Sequence[Tensor]) -> None:
             for one, value, truth in zip(results, values, truths, strict=True):
                 course = one[name][1].decibels(one[name][0], truth)
                 best = int(np.argmax(course))
-                line += f"   kept {one[name][1].kept}, best {max(course):.2f} at {one[name][1].done[best]}"
+                line += f"   kept {one[name][1].kept} and {len(one[name][1].good) - 1} others"
+                line += f", best {max(course):.2f} at {one[name][1].done[best]}"
                 line += f" ({max(course) - value:.2f} dB)"
         print(line, flush=True)
 
@@ -122,7 +127,7 @@ def draw(results: Sequence[dict], truths: Sequence[Tensor], folder: Path, stem: 
             image, course = one[name]
             values = course.decibels(image, truth)
             above.plot(course.done, values, color=f"C{index}", label=f"scan {index}")
-            above.plot(course.kept, values[course.done.index(course.kept)], "o", color=f"C{index}")
+            above.plot(course.kept, decibels(image, truth), "o", color=f"C{index}")
             below.plot(course.done, course.validation, color=f"C{index}")
             at = course.validation[course.done.index(course.kept)]
             below.plot(course.kept, at, "o", color=f"C{index}")

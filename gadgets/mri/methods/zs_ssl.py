@@ -19,7 +19,8 @@ class ZsSsl(ZeroShot):
     0 outside the support of the maps. N is a residual network of `layers` convolutions of `width` channels. Nothing but
     the scan teaches it: what it makes of some of the samples, P_s, has to predict others, P_h, half in the norm and
     half in the sum of magnitudes, with another split in each of `iterations`. A fifth of the samples are in none of the
-    splits; the network that predicts them best is kept, and sees all samples then. See `calibration.zero_shot`.
+    splits. Networks that predict them about as well as the best one see all samples then, and the image is the mean of
+    theirs. See `calibration.zero_shot`.
     Each volume has a network of its own, drawn from `seed`. From a `start`, `warm_iterations` serve.
     Yaman, Hosseini and Akcakaya, ICLR 2022. doi:10.48550/arXiv.2102.07737
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751

@@ -15,6 +15,8 @@ from gadgets.mri.solvers.fit import Fit, State, fit, load
 
 # Iterations of least squares that say how bright the object is.
 _LEAST_SQUARES = 5
+# Of the least mean square of what is foretold wrongly, which is mostly noise: what others may be above it.
+_AS_GOOD = 0.02
 
 #: From the matrix (z, y, x) of an image: a module that, called with nothing, gives it, (1, z, y, x) complex.
 Generator = Callable[[tuple[int, int, int]], nn.Module]
@@ -52,8 +54,9 @@ def generated(
 
     Each volume is divided by the intensity of the object in its image by least squares, so that the image scales with
     the samples, and has a generator of its own, which begins as the generator of each other volume does: `start`, or
-    what `generator` makes. `divide` takes samples from the fit, which it is validated on: mean |A G_p - y|^2; without,
-    the last iterate is kept. `weights` are made from the samples that are fitted; without, they are 1.
+    what `generator` makes. `divide` takes samples from the fit, which it is validated on: mean |A G_p - y|^2; the image
+    is the mean of those that are as good as the best one. Without, it is the last one. `weights` are made from the
+    samples that are fitted; without, they are 1.
 
     Raises ValueError for samples that are not finite, for maps of other shape, and for a start of another generator.
     """
@@ -77,8 +80,7 @@ def generated(
             own = None if weights is None else weights(seen, scale, iterations)
             found = _fit(module, seen, held, maps, schedule, own, iterations)
             state = found.state
-            with torch.no_grad():
-                images.append(scale * module() * (maps != 0).any(dim=-4, keepdim=True))
+            images.append(scale * found.mean(module, module) * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape(*kspace.other, 1, *kspace.image_matrix), state
 
 
@@ -108,7 +110,15 @@ def _fit(
         def validate() -> Tensor:
             return (kept(module()) - data).abs().square().sum() / count
 
-    return fit(module, loss, iterations=iterations, rate=schedule.rate, validate=validate, patience=schedule.patience)
+    return fit(
+        module,
+        loss,
+        iterations=iterations,
+        rate=schedule.rate,
+        validate=validate,
+        patience=schedule.patience,
+        tolerance=_AS_GOOD,
+    )
 
 
 def _intensity(image: Tensor) -> Tensor:

@@ -119,6 +119,45 @@ def test_what_is_kept_is_in_the_middle_of_the_best_looks(line, points):
     assert line.slope.item() == slopes[found.kept - 1]
 
 
+def test_what_is_as_good_as_the_best_is_averaged(line, points):
+    values = iter([5.0, 1.04, 1.2, 1.0, 1.05, 1.5])
+    slopes = []
+
+    def validate():
+        slopes.append(line.slope.item())
+        return torch.tensor(next(values))
+
+    found = fit(
+        line,
+        lambda _: misfit(line, points),
+        iterations=6,
+        rate=0.1,
+        validate=validate,
+        every=1,
+        window=1,
+        tolerance=0.045,
+    )
+    assert list(found.states) == [2, 4] and found.kept == 4
+    mean = found.mean(line, lambda: 10 * line.slope)
+    assert mean.item() == pytest.approx(5 * (slopes[1] + slopes[3])) and not mean.requires_grad
+    assert line.slope.item() == slopes[3]
+
+
+def test_after_the_deadline_the_best_is_all(line, points):
+    with deadline(0.2):
+        found = fit(
+            line,
+            lambda _: (time.sleep(0.002), misfit(line, points))[1],
+            iterations=10_000,
+            rate=0.01,
+            validate=lambda: torch.ones(()),
+            every=2,
+            tolerance=1.0,
+        )
+        assert len(found.states) > 10
+        assert found.mean(line, lambda: line.slope.clone()).equal(found.state["slope"])
+
+
 def test_patience_ends_a_fit_that_becomes_no_better(line, points):
     found = fit(
         line,
@@ -222,6 +261,7 @@ def test_works_where_gradients_are_off(points):
         ({"rate": 0.0}, "rate is 0.0"),
         ({"rate": float("nan")}, "rate is nan"),
         ({"average": 1.0}, "average is 1.0"),
+        ({"tolerance": -0.1}, "tolerance is -0.1"),
     ],
 )
 def test_settings_out_of_range_are_refused(line, points, settings, words):
