@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -88,8 +89,11 @@ class Generated(Fitted):
 class ZeroShot(Fitted):
     """Those whose unrolled network has to predict samples from others. Such a method is its paper, and its network.
 
-    unrolled: alternations of network and data.
+    unrolled: alternations of network and data. tolerance: by what part of the least error of held-out samples others
+    may lie above it, for their images to be averaged.
     """
+
+    tolerance: ClassVar[float] = 0.0
 
     iterations: int = 200
     warm_iterations: int = 50
@@ -111,6 +115,7 @@ class ZeroShot(Fitted):
             iterations=self.iterations if start is None else self.warm_iterations,
             rate=self.rate,
             seed=self.seed,
+            tolerance=self.tolerance,
             start=start,
             penalty=self.penalty,
         )

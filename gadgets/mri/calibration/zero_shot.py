@@ -27,8 +27,6 @@ _UNIT, _EACH, _EACH_ALONG_TRAJECTORY = 5, 4, 10
 _PAIRS = 10
 # Iterations between two looks at the samples to stop by, at most.
 _EVERY = 10
-# Of the least error of samples to stop by: what others may be above it.
-_AS_GOOD = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,14 +106,15 @@ def learn(
     iterations: int,
     rate: float,
     seed: int,
+    tolerance: float = 0.0,
     penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
 ) -> Fit:
     """Fit `module` to one volume: from some of its samples, it has to predict others, which it was not shown.
 
     Of all samples, points taken at random with a Gaussian density, a fifth are held out for good. What is predicted of
     them, from all others, decides which iterate is kept: as a mean over a few looks, and with a learning rate that
-    falls to 0, so that neighbouring iterates differ little. Of the others, each iteration holds out two fifths, in one
-    of ten ways, and lowers their error (`Samples.error`). `penalty`, of the last z and of the samples of the training,
+    falls to 0, so that neighbouring iterates differ little; `tolerance` is that of `fit`. Of the others, each iteration
+    holds out two fifths, in one of ten ways, and lowers their error (`Samples.error`). `penalty`, of the last z and of the samples of the training,
     is added to it.
     Yaman, Hosseini and Akcakaya, ICLR 2022. doi:10.48550/arXiv.2102.07737
     """
@@ -136,7 +135,7 @@ def learn(
         rate=rate,
         validate=lambda: last.error(module(training)[0]),
         every=_EVERY,
-        tolerance=_AS_GOOD,
+        tolerance=tolerance,
     )
 
 
@@ -148,6 +147,7 @@ def reconstruct(
     iterations: int,
     rate: float,
     seed: int,
+    tolerance: float = 0.0,
     start: State | None = None,
     penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
 ) -> tuple[Tensor, State]:
@@ -155,8 +155,9 @@ def reconstruct(
 
     Each volume has a module of its own, made by `build` for its maps (coil, z, y, x); all begin with the same numbers,
     those of `start` or drawn from `seed`. Volumes are divided by their intensity, and operators by what their norm is
-    at most. The image is made of all samples: the mean of those of all iterates that predict held-out samples about as
-    well as the best one. It is 0 outside the support of the maps. What random numbers others draw is left as it was.
+    at most. The image is made of all samples: the mean of those of all iterates whose error of the samples to stop by is
+    within `tolerance` of the least. It is 0 outside the support of the maps. What random numbers others draw is left as
+    it was.
 
     Raises ValueError for samples that are not finite, for maps of other shape, and for a `start` of another module.
     """
@@ -176,7 +177,16 @@ def reconstruct(
                 module = build(maps).to(volume.data.device)
             if start is not None:
                 load(module, start)
-            found = learn(module, volume, maps, iterations=iterations, rate=rate, seed=seed, penalty=penalty)
+            found = learn(
+                module,
+                volume,
+                maps,
+                iterations=iterations,
+                rate=rate,
+                seed=seed,
+                tolerance=tolerance,
+                penalty=penalty,
+            )
             state, whole = found.state, Samples.of(volume, maps)
             image = found.mean(module, partial(_image, module, whole))
             images.append(unit * image * (maps != 0).any(dim=-4, keepdim=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -25,6 +26,9 @@ class ZsSsl(ZeroShot):
     Yaman, Hosseini and Akcakaya, ICLR 2022. doi:10.48550/arXiv.2102.07737
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
+
+    # Its iterates jump about: a single one is up to 1 dB below the best there was.
+    tolerance: ClassVar[float] = 0.1
 
     rate: float = 3e-3
     width: int = 24
