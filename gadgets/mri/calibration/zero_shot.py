@@ -114,8 +114,8 @@ def learn(
     Of all samples, points taken at random with a Gaussian density, a fifth are held out for good. What is predicted of
     them, from all others, decides which iterate is kept: as a mean over a few looks, and with a learning rate that
     falls to 0, so that neighbouring iterates differ little; `tolerance` is that of `fit`. Of the others, each iteration
-    holds out two fifths, in one of ten ways, and lowers their error (`Samples.error`). `penalty`, of the last z and of the samples of the training,
-    is added to it.
+    holds out two fifths, in one of ten ways, and lowers their error (`Samples.error`). `penalty`, of the last z and of
+    the samples of the training, is added to it.
     Yaman, Hosseini and Akcakaya, ICLR 2022. doi:10.48550/arXiv.2102.07737
     """
     pairs, (seen, stop) = split_zero_shot(kspace, np.random.default_rng(seed), pairs=min(_PAIRS, max(iterations, 1)))
@@ -155,9 +155,9 @@ def reconstruct(
 
     Each volume has a module of its own, made by `build` for its maps (coil, z, y, x); all begin with the same numbers,
     those of `start` or drawn from `seed`. Volumes are divided by their intensity, and operators by what their norm is
-    at most. The image is made of all samples: the mean of those of all iterates whose error of the samples to stop by is
-    within `tolerance` of the least. It is 0 outside the support of the maps. What random numbers others draw is left as
-    it was.
+    at most. The image is made of all samples: the mean of those of all iterates whose error of the samples to stop by
+    is within `tolerance` of the least. It is 0 outside the support of the maps. What random numbers others draw is left
+    as it was.
 
     Raises ValueError for samples that are not finite, for maps of other shape, and for a `start` of another module.
     """
