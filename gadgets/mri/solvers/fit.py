@@ -174,7 +174,7 @@ class _Best:
         least = min(self.smoothed)
         if self.smoothed[-1] <= least:
             self.kept = done
-        worse = [done for done in self.states if self._values[done] > (1 + self._tolerance) * least]
+        worse = [done for done in self.states if self._values[done] > least + self._tolerance * abs(least)]
         for done in worse:
             del self.states[done]
 
