@@ -106,11 +106,12 @@ def sampled(data: Tensor, mask: Tensor) -> KSpace:
 
 @dataclass
 class Course:
-    """A fit, as it went: PSNR after each look, and which iterate was kept."""
+    """A fit, as it went: PSNR after each look, which iterate was kept, and its error of held-out samples."""
 
     done: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     kept: int = 0
+    error: float = 0.0
 
     @property
     def missed(self) -> float:
@@ -134,7 +135,7 @@ def followed(method: KUnn, kspace: KSpace, truth: Tensor) -> tuple[Tensor, Cours
 
         with listening(look):
             result = fit(module, *settings, **named)
-        course.kept = result.kept
+        course.kept, course.error = result.kept, float(result.validation.min())
         return result
 
     with mock.patch.object(k_unn, "fit", watched):
@@ -183,17 +184,17 @@ def head_row(name: str, seed: int, size: int, iterations: int) -> Row:
     kspace = sampled(data, pattern(name, size, seed))
     full = KUnn(iterations=iterations)
     methods: dict[str, Method] = {"zeros": Sake(iterations=0), "SAKE*": BestSake(truth=truth), "K-UNN": full}
+    methods |= {"no phase": replace(full, phase=False)}
     if name == RANDOM:
         methods |= {"no tv": replace(full, tv=0.0), "no filter": replace(full, filter=0.0)}
-    else:
-        methods |= {"no phase": replace(full, phase=False)}
     row = Row(name, seed, truth).run(methods, kspace)
     print(f"{name}, {seed}: {row.values}", file=sys.stderr, flush=True)
     return row
 
 
-def brain_row(name: str, folder: Path, size: int, iterations: int) -> Row:
-    """The middle of the brain's k-space, of six virtual channels; its truth has its noise."""
+def brain_row(name: str, seed: int, folder: Path, size: int, iterations: int) -> Row:
+    """The middle of the brain's k-space, of six virtual channels; its truth has its noise. Seed: of the fit, and of
+    lines at random."""
     torch.set_num_threads(1)
     whole, _, _ = brain(folder, 2)
     rest = (128 - size) // 2
@@ -201,8 +202,8 @@ def brain_row(name: str, folder: Path, size: int, iterations: int) -> Row:
     channels = compression_matrix(middle.reshape(16, -1), coils=6)
     data = torch.from_numpy(np.einsum("vc,cyx->vyx", channels, middle).astype(np.complex64))[:, None]
     truth = ifft(data, (-2, -1)).norm(dim=0, keepdim=True)
-    kspace = sampled(data, pattern(name, size))
-    full = KUnn(iterations=iterations)
+    kspace = sampled(data, pattern(name, size, seed))
+    full = KUnn(iterations=iterations, seed=seed)
     methods: dict[str, Method] = {
         "zeros": Sake(iterations=0),
         "cg_sense": CgSense(),
@@ -212,19 +213,21 @@ def brain_row(name: str, folder: Path, size: int, iterations: int) -> Row:
     }
     if name == PARTIAL[0]:
         methods |= {"homodyne": Homodyne(), "pocs": PocsPartialFourier()}
-    row = Row(name, 0, truth).run(methods, kspace)
-    print(f"brain, {name}: {row.values}", file=sys.stderr, flush=True)
+    row = Row(name, seed, truth).run(methods, kspace)
+    print(f"brain, {name}, {seed}: {row.values}", file=sys.stderr, flush=True)
     return row
 
 
 def table(title: str, rows: Sequence[Row]) -> None:
-    """PSNR of each method on each scan, and how far iterates that were kept are from the best."""
-    print(f"\n{title}\n\n| sampling | seed | PSNR in dB | seconds of K-UNN | best iterate less kept |")
-    print("|---|---|---|---|---|")
+    """PSNR of each method on each scan, how far iterates that were kept are from the best, and what of held-out samples
+    is foretold with a smooth phase and without."""
+    print(f"\n{title}\n\n| sampling | seed | PSNR in dB | seconds of K-UNN | best iterate less kept | held out |")
+    print("|---|---|---|---|---|---|")
     for row in rows:
         values = ", ".join(f"{text} {value:.1f}" for text, value in row.values.items())
         missed = row.courses["K-UNN"].missed
-        print(f"| {row.name} | {row.seed} | {values} | {row.seconds['K-UNN']:.0f} | {missed:.2f} dB |")
+        held = " / ".join(f"{row.courses[text].error:.3f}" for text in ("K-UNN", "no phase"))
+        print(f"| {row.name} | {row.seed} | {values} | {row.seconds['K-UNN']:.0f} | {missed:.2f} dB | {held} |")
 
 
 def differences(rows: Sequence[Row]) -> None:
@@ -279,18 +282,22 @@ def main() -> None:
             for name in (*PARTIAL, RANDOM)
         ]
         brains = [
-            pool.submit(brain_row, name, Path(folder), given.size, given.iterations) for name in PARTIAL if folder
+            pool.submit(brain_row, name, seed, Path(folder), given.size, given.iterations)
+            for seed in given.seeds
+            for name in (*PARTIAL, RANDOM)
+            if folder
         ]
         rows = sorted((job.result() for job in jobs), key=lambda row: (row.name, row.seed))
         table(f"Simulated heads, {given.size} x {given.size}, {given.iterations} iterations", rows)
         differences(rows)
         if brains:
-            measured = [job.result() for job in brains]
+            measured = sorted((job.result() for job in brains), key=lambda row: (row.name, row.seed))
             table(f"Brain, {given.size} x {given.size}, {given.iterations} iterations", measured)
+            differences(measured)
         else:
             print("\nno scanner data: DEEPGADGETS_DATA is not set")
             measured = []
-        picture([row for row in rows if row.seed == given.seeds[0]] + measured[-1:], given.picture)
+        picture([row for row in rows + measured if row.seed == given.seeds[0]], given.picture)
 
 
 if __name__ == "__main__":
