@@ -50,6 +50,7 @@ class Fit:
         2018:9446. doi:10.1109/CVPR.2018.00984
         """
         make = unhurried(make)
+        module.load_state_dict(self.state)
         with torch.no_grad():
             total, count = make(), 1
             for state in (state for done, state in self.states.items() if done != self.kept):
