@@ -110,7 +110,7 @@ def fit(
             optimiser.param_groups[0]["lr"] = rate * (1 + cos(pi * done / iterations)) / 2
             optimiser.zero_grad()
             value = loss(done)
-            value.backward()
+            unhurried(value.backward)()
             optimiser.step()
             done += 1
             if average:

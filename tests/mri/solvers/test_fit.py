@@ -197,6 +197,26 @@ def test_the_average_lags_and_is_smoother(points):
     assert mean == pytest.approx(expected, abs=1e-5)
 
 
+class SlowGradient(torch.autograd.Function):
+    """The identity, whose gradient comes by iterations that look at the clock."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        time.sleep(0.01)
+        require_time()
+        return gradient
+
+
+def test_a_deadline_that_passes_in_a_gradient_leaves_what_was_found(line, points):
+    with deadline(0.2) as limit:
+        found = fit(line, lambda _: SlowGradient.apply(misfit(line, points)), iterations=10_000, rate=0.01)
+    assert limit.met and 0 < found.iterations < 30
+
+
 def test_a_deadline_leaves_what_was_found(line, points):
     def slow(_):
         time.sleep(0.002)
