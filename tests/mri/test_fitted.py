@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from gadgets.mri.fitted import Fitted
+from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods import create, find, names
+from gadgets.mri.solvers.deadline import deadline
 from gadgets.mri.solvers.progress import listening
 from tests.support.heads import scan
 from tests.support.radial_scan import radial_scan, trajectory
@@ -39,6 +41,8 @@ def test_the_same_numbers_again_and_no_others_moved(method, head):
 
 
 def test_starts_from_what_was_learned(method, head):
+    # Of one iteration, so that the image is that of the state, and no mean of several.
+    method = replace(method, iterations=1)
     image, state = method.fitted(*head)
     same, kept = method.fitted(*head, start=state)
     torch.testing.assert_close(same, image)
@@ -69,3 +73,13 @@ def test_along_spokes(method):
     assert image.dtype == torch.complex64
     outside = (csm == 0).all(dim=-4, keepdim=True)
     assert outside.any() and not image[outside].any()
+
+
+def test_a_deadline_leaves_each_volume_its_part(method, head):
+    """The second is there, too, when the time of both has passed."""
+    kspace, csm = head
+    both = KSpace(data=torch.stack([kspace.data, 2 * kspace.data]), mask=kspace.mask[None].expand(2, -1, -1, -1, -1))
+    with deadline(1.0) as limit:
+        images = replace(method, iterations=100_000)(both, csm[None].expand(2, -1, -1, -1, -1))
+    assert limit.met
+    assert (images.flatten(1).norm(dim=1) > 0.1 * torch.linalg.vector_norm(kspace.data)).all()

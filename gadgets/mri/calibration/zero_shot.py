@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.operators.linear_operator import LinearOperator
 from gadgets.mri.solvers.cg import cg
+from gadgets.mri.solvers.deadline import share
 from gadgets.mri.solvers.fit import Fit, State, fit, load
 from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 
@@ -166,30 +168,31 @@ def reconstruct(
     images: list[Tensor] = []
     state: State = {}
     with torch.inference_mode(mode=False):
-        for volume, maps in kspace.volumes(csm):
-            operator = encoding(volume, maps)
-            size = operator.bound.sqrt()
-            unit = intensity(cg(operator.gram, operator.H(volume.data), iterations=_UNIT).x)
-            volume, maps = replace(volume, data=volume.data / (unit * size)), maps / size
-            with torch.random.fork_rng(devices=[]):
-                # Of this generator alone: torch.manual_seed would move those of devices, too.
-                torch.default_generator.manual_seed(seed)
-                module = build(maps).to(volume.data.device)
-            if start is not None:
-                load(module, start)
-            found = learn(
-                module,
-                volume,
-                maps,
-                iterations=iterations,
-                rate=rate,
-                seed=seed,
-                tolerance=tolerance,
-                penalty=penalty,
-            )
-            state, whole = found.state, Samples.of(volume, maps)
-            image = found.mean(module, partial(_image, module, whole))
-            images.append(unit * image * (maps != 0).any(dim=-4, keepdim=True))
+        for left, (volume, maps) in zip(range(prod(kspace.other), 0, -1), kspace.volumes(csm), strict=True):
+            with share(left):
+                operator = encoding(volume, maps)
+                size = operator.bound.sqrt()
+                unit = intensity(cg(operator.gram, operator.H(volume.data), iterations=_UNIT).x)
+                volume, maps = replace(volume, data=volume.data / (unit * size)), maps / size
+                with torch.random.fork_rng(devices=[]):
+                    # Of this generator alone: torch.manual_seed would move those of devices, too.
+                    torch.default_generator.manual_seed(seed)
+                    module = build(maps).to(volume.data.device)
+                if start is not None:
+                    load(module, start)
+                found = learn(
+                    module,
+                    volume,
+                    maps,
+                    iterations=iterations,
+                    rate=rate,
+                    seed=seed,
+                    tolerance=tolerance,
+                    penalty=penalty,
+                )
+                state, whole = found.state, Samples.of(volume, maps)
+                image = found.mean(module, partial(_image, module, whole))
+                images.append(unit * image * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape((*kspace.other, *images[0].shape)), state
 
 

@@ -20,6 +20,7 @@ from gadgets.mri.networks.conv_decoder import ConvDecoder
 from gadgets.mri.networks.kernel_decoder import KernelDecoder
 from gadgets.mri.operators.finite_difference import FiniteDifferenceOp
 from gadgets.mri.operators.sensitivity import SensitivityOp
+from gadgets.mri.solvers.deadline import share
 from gadgets.mri.solvers.fit import State, fit, load
 
 _PLANE = (-2, -1)
@@ -136,12 +137,15 @@ class KUnn:
         masks = masks.reshape(-1, 1, *kspace.matrix[1:])
         state = start or {}
         full = []
-        for data, mask in zip(planes.reshape(-1, *planes.shape[-3:]), masks, strict=True):
+        for left, data, mask in zip(
+            range(len(masks), 0, -1), planes.reshape(-1, *planes.shape[-3:]), masks, strict=True
+        ):
             if bool(mask.all()) or not bool(data.any()):
                 full.append(data)
                 continue
             network = self._network(kspace, start)
-            full.append(self._completed(network, data, mask, warm=bool(start)))
+            with share(left):
+                full.append(self._completed(network, data, mask, warm=bool(start)))
             state = network.state_dict()
         images = ifft(torch.stack(full).reshape(planes.shape), _PLANE).movedim(-4, -3)
         csm, _ = walsh(images)

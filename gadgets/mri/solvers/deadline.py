@@ -51,6 +51,24 @@ def deadline(seconds: float) -> Iterator[Limit]:
         _limit.reset(token)
 
 
+@contextmanager
+def share(parts: int) -> Iterator[None]:
+    """Let what runs inside take one of `parts` equal parts of the time that is left.
+
+    For the first of several that follow one another: the next one has its own part, and all that the first one left.
+    Where something inside ends for want of time with what it has, the whole deadline is met.
+    """
+    whole, now = _limit.get(), time.monotonic()
+    own = Limit(whole.seconds, now + max(whole.moment - now, 0.0) / parts)
+    token = _limit.set(own)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+        if own.met:
+            whole.met = True
+
+
 def require_time() -> None:
     """Raise TimeoutError where the deadline has passed, saying the limit. Nothing is read back from a device."""
     limit = _limit.get()

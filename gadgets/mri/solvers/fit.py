@@ -175,7 +175,8 @@ class _Best:
         least = min(self.smoothed)
         if self.smoothed[-1] <= least:
             self.kept = done
-        worse = [done for done in self.states if self._values[done] > least + self._tolerance * abs(least)]
+        limit = least + self._tolerance * abs(least)
+        worse = [done for done in self.states if done != self.kept and self._values[done] >= limit]
         for done in worse:
             del self.states[done]
 

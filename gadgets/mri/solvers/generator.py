@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.cg import cg
+from gadgets.mri.solvers.deadline import share
 from gadgets.mri.solvers.fit import Fit, State, fit, load
 
 # Iterations of least squares that say how bright the object is.
@@ -65,22 +67,23 @@ def generated(
     images = []
     state: State = {}
     with torch.inference_mode(mode=False):
-        for volume, maps in kspace.volumes(csm):
-            # What was made in inference mode takes no part in gradients, and a copy of it does.
-            maps = maps.clone()
-            operator = encoding(volume, maps)
-            squares = cg(operator.gram, operator.H(volume.data), iterations=_LEAST_SQUARES).x
-            scale = _intensity(squares)
-            volume = replace(volume, data=volume.data / scale)
-            module = generator(volume.image_matrix).to(scale.device)
-            if start is not None:
-                load(module, start)
-            seen, held = (volume, None) if divide is None else divide(volume)
-            iterations = schedule.iterations if start is None else schedule.warm_iterations
-            own = None if weights is None else weights(seen, scale, iterations)
-            found = _fit(module, seen, held, maps, schedule, own, iterations)
-            state = found.state
-            images.append(scale * found.mean(module, module) * (maps != 0).any(dim=-4, keepdim=True))
+        for left, (volume, maps) in zip(range(prod(kspace.other), 0, -1), kspace.volumes(csm), strict=True):
+            with share(left):
+                # What was made in inference mode takes no part in gradients, and a copy of it does.
+                maps = maps.clone()
+                operator = encoding(volume, maps)
+                squares = cg(operator.gram, operator.H(volume.data), iterations=_LEAST_SQUARES).x
+                scale = _intensity(squares)
+                volume = replace(volume, data=volume.data / scale)
+                module = generator(volume.image_matrix).to(scale.device)
+                if start is not None:
+                    load(module, start)
+                seen, held = (volume, None) if divide is None else divide(volume)
+                iterations = schedule.iterations if start is None else schedule.warm_iterations
+                own = None if weights is None else weights(seen, scale, iterations)
+                found = _fit(module, seen, held, maps, schedule, own, iterations)
+                state = found.state
+                images.append(scale * found.mean(module, module) * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape(*kspace.other, 1, *kspace.image_matrix), state
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gadgets.mri.solvers.deadline import deadline, late, require_time, unhurried
+from gadgets.mri.solvers.deadline import deadline, late, require_time, share, unhurried
 
 
 def test_without_a_limit_there_is_always_time():
@@ -47,6 +47,21 @@ def test_another_thread_has_its_own_time():
         thread.start()
         thread.join()
     assert not failed
+
+
+def test_each_of_several_has_its_part_of_the_time():
+    with deadline(0.3) as limit:
+        for left in (3, 2, 1):
+            began = time.monotonic()
+            with share(left):
+                while not late(begun=True):
+                    time.sleep(0.001)
+            # The first is not given the time of the others, and a later one what sleeping took too long.
+            assert 0.05 < time.monotonic() - began < 0.2
+        assert limit.met
+        require_time()
+    with share(2):
+        assert not late(begun=False)
 
 
 def test_what_ends_by_a_limit_with_what_it_has_may_use_it():
