@@ -8,6 +8,7 @@ import torch
 from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods.k_unn import KUnn, KUnnNetwork
+from gadgets.mri.solvers.deadline import deadline
 from gadgets.mri.solvers.progress import listening
 from tests.support.smooth_phase import part, smooth_phase
 
@@ -138,6 +139,15 @@ def test_slices_and_planes_are_fitted_each_for_itself(fitted):
     volume = method(KSpace(data=planes, mask=kspace.mask.expand(1, 2, N, N))).abs()
     # Combined with maps that are estimated from both planes, so that a little of the intensity is lost.
     assert error(volume, energy) < 0.1
+
+
+def test_a_deadline_leaves_each_slice_its_part(fitted):
+    kspace = fitted[0]
+    both = KSpace(data=torch.stack([kspace.data, 2 * kspace.data]), mask=kspace.mask[None])
+    with deadline(0.6) as limit:
+        first, second = replace(SMALL, iterations=100_000)(both)
+    assert limit.met
+    assert first.norm() > 0 and second.norm() > first.norm()
 
 
 def test_without_samples_missing_nothing_is_fitted():
