@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 from gadgets.mri.fft import fft, ifft
 from gadgets.mri.networks.planes import from_planes, to_planes
 
-# Patches of one size begin at every so manieth part of it, so that this squared of them hold each point.
+# So many patches along each axis hold a point: neighbours are a fourth of their size apart.
 _OVERLAP = 4
 # Of the square of a threshold: below, coefficients are nothing.
 _NOTHING = 1e-6

@@ -50,14 +50,14 @@ def test_another_thread_has_its_own_time():
 
 
 def test_each_of_several_has_its_part_of_the_time():
-    with deadline(0.3) as limit:
+    with deadline(0.9) as limit:
         for left in (3, 2, 1):
             began = time.monotonic()
             with share(left):
                 while not late(begun=True):
                     time.sleep(0.001)
             # The first is not given the time of the others, and a later one what sleeping took too long.
-            assert 0.05 < time.monotonic() - began < 0.2
+            assert 0.15 < time.monotonic() - began < 0.6
         assert limit.met
         require_time()
     with share(2):
