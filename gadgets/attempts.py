@@ -56,7 +56,7 @@ class Made:
     wants to know, and there are maps. Seconds that calibration took, None where it was there before, and
     reconstruction. Of what was fitted, iterations: how many were done, and of how many; late: the seconds of the
     deadline that ended the fit before, 0 where none did; start: of which slice the fit was that it started from, if
-    any.
+    any. remarks: what the method found that bears on the image.
     """
 
     by: Attempt
@@ -68,6 +68,7 @@ class Made:
     iterations: tuple[int, int] | None = None
     late: float = 0.0
     start: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 class Attempt:
@@ -208,11 +209,14 @@ class Guarded:
             self.progress.begin(f"{self.first.name} at {one}")
             try:
                 self.first.prepare(one.kspace, self.field_tesla)
-                with deadline(self.limit) as limit, listening(self.progress):
+                with deadline(self.limit) as limit, listening(self.progress, self.progress.remark):
                     image, made = self.first(one, looked_at=looked_at)
                 done, total = self.progress.done, self.progress.total
                 return image, replace(
-                    made, iterations=(done, total) if total else None, late=limit.seconds if limit.met else 0.0
+                    made,
+                    iterations=(done, total) if total else None,
+                    late=limit.seconds if limit.met else 0.0,
+                    remarks=tuple(self.progress.remarks),
                 )
             except Stopped:
                 raise
@@ -243,8 +247,9 @@ class Guarded:
         self.progress.begin(f"{self.first.name} at {count} slices from {joined}")
         try:
             self.first.prepare(joined.kspace, self.field_tesla)
-            with deadline(count * self.limit), listening(self.progress):
-                return self.first(joined, looked_at=looked_at or self.first.learned)
+            with deadline(count * self.limit), listening(self.progress, self.progress.remark):
+                image, made = self.first(joined, looked_at=looked_at or self.first.learned)
+                return image, replace(made, remarks=tuple(self.progress.remarks))
         except Stopped:
             raise
         except Exception as error:

@@ -18,8 +18,8 @@ has all its images.
 
 slices: for each slice, in order, what is said of it in `gadgets.attempts.Made`, with its coils and acceleration, and
 the residual of each of its N and S; of what was fitted, iterations: done, and of how many, whether the deadline
-stopped it, and start: of which slice the fit was that it started from. failures: where, which method, why, and which
-one served instead; what nothing could serve for is the outcome.
+stopped it, start: of which slice the fit was that it started from, and remarks: what was found that bears on the
+image. failures: where, which method, why, and which one served instead; what nothing could serve for is the outcome.
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ class QualityRecord:
                 "iterations": None if made.iterations is None else list(made.iterations),
                 "stopped_by_deadline": made.late > 0,
                 "start": made.start or None,
+                "remarks": list(made.remarks),
             }
         )
 

@@ -24,6 +24,7 @@ from gadgets.outputs.provenance import (
     record_method,
     record_model,
     record_preliminary,
+    record_remarks,
     record_residual,
     record_start,
     record_stopped,
@@ -140,6 +141,8 @@ class Reconstruction:
             record_residual(meta, float(made.residual[0, s, n]))
         if made.start:
             record_start(meta, made.start)
+        if made.remarks:
+            record_remarks(meta, made.by.name, made.remarks)
         if made.late and made.iterations is not None:
             record_stopped(meta, *made.iterations, made.late)
         if made.reason:

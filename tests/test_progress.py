@@ -47,3 +47,15 @@ def test_it_ends_where_nobody_waits():
         fits(2, 2, "well")
     with pytest.raises(Stopped):
         fits.begin("the next")
+
+
+def test_what_is_found_is_told_the_first_time_and_kept_each_time(clock):
+    told = []
+    fits = Progress(lambda: False, told.append)
+    for slice_number in range(2):
+        fits.begin(f"slice {slice_number}")
+        fits.remark("odd")
+        assert fits.remarks == ["odd"]
+    fits.remark("even")
+    assert fits.remarks == ["odd", "even"]
+    assert told == ["slice 0: odd", "slice 1: even"]

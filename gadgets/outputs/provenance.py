@@ -4,13 +4,13 @@ ReconMethod: the method with all its settings. ReconVersions: packages and their
 ReconModel and ReconModelSha256 (of the file of weights), and ReconResidual: ||P F S x - y|| / ||y||, how far the image
 is from the data. Where another method served in place of the one that was asked for: ReconInsteadOf, that method, and
 ReconReason, why. ReconStopped: after how many iterations the deadline ended a fit. ReconStart:
-of which slice and repetition the fit was that another one started from. ReconPreliminary: of images that others will
-follow, the method of those.
+of which slice and repetition the fit was that another one started from. ReconRemarks: what the method found that
+bears on the image. ReconPreliminary: of images that others will follow, the method of those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ismrmrd
 
@@ -54,6 +54,12 @@ def record_stopped(meta: ismrmrd.Meta, done: int, total: int, seconds: float) ->
 def record_start(meta: ismrmrd.Meta, where: str) -> None:
     """Write that a fit started from the one of another slice or repetition."""
     meta["ReconStart"] = where
+
+
+def record_remarks(meta: ismrmrd.Meta, method: str, remarks: Sequence[str]) -> None:
+    """Write what a method (its name) found that bears on the image, in the comment too."""
+    meta["ReconRemarks"] = list(remarks)
+    put(meta, "ImageComments", f"{method}: {'; '.join(remarks)}; {meta['ImageComments']}")
 
 
 def record_preliminary(meta: ismrmrd.Meta, served: str, final: str) -> None:

@@ -1,6 +1,6 @@
 """CG-SENSE of 30 iterations against BART's `pics` and SigPy's `SenseRecon`, on the same k-space and maps, in turns.
 
-Run: python tests/benchmarks/bench_cg.py [runs, default 7] [threads, default 2]
+Run: python -m tests.benchmarks.bench_cg [runs, default 7] [threads, default 2]
 32 coils, 256 x 256, every third line or random points of as many. Ours is the whole method, with its checks
 and its first image. BART runs as a process: what it takes with no iteration (start, files, first image) is told apart.
 Processor time is printed too: with one thread, other work on the computer changes it little.
@@ -17,7 +17,6 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import bart
 import numpy as np
 import torch
 
@@ -26,6 +25,7 @@ from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods.cg_sense import CgSense
 from gadgets.mri.phantom.scan import coil_maps, truth
 from gadgets.mri.quality.errors import nrmse
+from tests.benchmarks import bart
 
 COILS, SIZE, ITERATIONS = 32, 256, 30
 

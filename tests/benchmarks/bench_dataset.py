@@ -1,6 +1,6 @@
 """Reading and writing of acquisitions: ours in blocks, against ismrmrd.Dataset record by record.
 
-    python tests/benchmarks/bench_dataset.py [FOLDER]
+    python -m tests.benchmarks.bench_dataset [FOLDER]
 
 Files are made in FOLDER (default: a temporary one) and read while they are in the page cache; best of three.
 """

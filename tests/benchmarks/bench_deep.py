@@ -1,6 +1,6 @@
 """What trained reconstructions cost: time against iterations, coils and matrix, frames a second, memory, precision.
 
-Run: python tests/benchmarks/bench_deep.py [--model NAME OR PATH OF A CARD] [--small] [--output FOLDER OF THE PICTURE]
+Run: python -m tests.benchmarks.bench_deep [--model NAME OR PATH OF A CARD] [--small] [--output FOLDER OF THE PICTURE]
 Without a model, `modl` and `varnet` with random weights in the networks that they have by default; what they cost does
 not depend on weights. What varies is measured on networks, and frames on whole methods with the iterations of their
 models. Scans are the phantom at random points, R = 4, with known maps. On a GPU, where there is one: seconds on the

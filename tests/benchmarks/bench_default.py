@@ -1,6 +1,6 @@
 """`default` over the socket against gadgetron.examples.recon_acquisitions in the same server.
 
-Run: python tests/benchmarks/bench_default.py
+Run: python -m tests.benchmarks.bench_default
 256 x 256, two-fold oversampling, 10 repetitions, 8 and 32 coils; data preloaded; one warm worker; runs interleaved.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 import statistics
 
 import numpy as np
-from serving import pipeline_of, server, session, simulated, wire
+
+from tests.benchmarks.serving import pipeline_of, server, session, simulated, wire
 
 RUNS = 11
 

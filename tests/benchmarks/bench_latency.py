@@ -1,6 +1,6 @@
 """From the last acquisition sent to the last image received, against the same reconstruction alone.
 
-Run: python tests/benchmarks/bench_latency.py
+Run: python -m tests.benchmarks.bench_latency
 The scan is sent at four times a scanner's speed (TR 5 ms), so that the server has nothing left to catch up with.
 Alone: the gadget `reconstruct` on the same recon data in this process.
 """
@@ -11,13 +11,13 @@ import statistics
 import time
 
 from gadgetron.types.recon_data import ReconData
-from serving import server, session, simulated
 
 from gadgets.reconstruct import reconstruct
 from gadgets.stream.codec import encode
 from gadgets.stream.connection import Connection
 from gadgets.stream.transport import MemoryTransport
 from pipelines.clients.replay import find, replay
+from tests.benchmarks.serving import server, session, simulated
 
 RUNS = 5
 

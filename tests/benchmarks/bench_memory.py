@@ -1,6 +1,6 @@
 """Memory of a server while gigabytes stream through it to a slow reader.
 
-Run: python tests/benchmarks/bench_memory.py [gigabytes, default 10]
+Run: python -m tests.benchmarks.bench_memory [gigabytes, default 10]
 8 coils x 512 through gadgetron.examples.pass_through; the client reads a megabyte, then rests a millisecond. Prints the
 largest resident size of the parent and of its worker.
 """
@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-from serving import pipeline_of, server
 
 from gadgets.stream.blocks import AcquisitionBlock
 from gadgets.stream.codec import encode
 from gadgets.stream.control import Close, Config, Header
 from gadgets.stream.dtypes import ACQUISITION_HEADER
 from pipelines.clients.simulate import Scan, header_xml
+from tests.benchmarks.serving import pipeline_of, server
 
 REST_S = 0.001
 BLOCK = 128

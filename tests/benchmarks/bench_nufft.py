@@ -1,6 +1,6 @@
 """How much the operator costs beside bare FINUFFT: forward and adjoint of one radial scan, alternated, in one process.
 
-Run: python tests/benchmarks/bench_nufft.py [threads, default 2]
+Run: python -m tests.benchmarks.bench_nufft [threads, default 2]
 """
 
 from __future__ import annotations

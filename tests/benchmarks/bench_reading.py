@@ -1,6 +1,6 @@
 """Reading acquisitions over loopback: blocks of ours, the gadgetron package, a bare recv_into loop. Same bytes.
 
-Run: python tests/benchmarks/bench_reading.py [seconds of data at 1 GB/s, default 1]
+Run: python -m tests.benchmarks.bench_reading [seconds of data at 1 GB/s, default 1]
 Prints acquisitions/s of each reader (best and median of interleaved runs), and the ratios of the medians.
 """
 

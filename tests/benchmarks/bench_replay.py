@@ -1,6 +1,6 @@
 """Replay of a file in process, through a chain that passes acquisitions on.
 
-Run: python tests/benchmarks/bench_replay.py
+Run: python -m tests.benchmarks.bench_replay
 8 coils x 512, and others; the file lies in the page cache. The chain is `extract`, which lets acquisitions by.
 """
 
@@ -11,12 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from serving import simulated
-
 from pipelines.clients.acquisition_writer import AcquisitionWriter
 from pipelines.clients.dataset import Dataset
 from pipelines.clients.replay import replay
 from pipelines.host import config
+from tests.benchmarks.serving import simulated
 
 PIPELINE = config.parse(
     b"<configuration><version>2</version><readers/><writers/><stream><external>"

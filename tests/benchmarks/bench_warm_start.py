@@ -1,6 +1,6 @@
 """What a fit gains from that of the slice before: the table of docs/claims_warm_start.md.
 
-Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/bench_warm_start.py [SIZE, default 64]
+Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.bench_warm_start [SIZE, default 64]
 Two neighbouring slices of a measured head (magnitudes), with the same smooth phase, 4 coils, lines and noise of a
 hundredth of the brightest point. Each method fits the first slice, and the second one twice: from random numbers, and
 from the state of the first. Default settings; processor seconds of one core; PSNR of magnitudes.
@@ -30,7 +30,7 @@ from tests.support.heads import decibels, scan
 VOLUME = "images/studyforrest_T1w_volume.npz"
 HEAD = """# What a fit gains from that of the slice before
 
-`DEEPGADGETS_DATA=... python tests/benchmarks/bench_warm_start.py{size}`: two neighbouring slices of a measured head
+`DEEPGADGETS_DATA=... python -m tests.benchmarks.bench_warm_start{size}`: two neighbouring slices of a measured head
 at 3 T (magnitudes, to which a smooth phase was added), {matrix} x {matrix} points, 4 coils, a fourth of the lines,
 noise of a hundredth of the brightest point. Default settings; seconds of one core.
 

@@ -1,6 +1,6 @@
 """What curricula do for generators fitted to one scan: the section of docs/claims_fitted.md, and its pictures.
 
-Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/claims_fitted.py [--on heads brain] [--size 64]
+Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_fitted [--on heads brain] [--size 64]
      [--iterations 1500] [--seeds 1 2 3] [--noise 0.08 0.01] [--record FOLDER] [--out FOLDER]
 heads: a random head for each seed, seen by 4 coils. brain: the middle of the k-space of the measured brain, its 16
 channels compressed to 4, with maps of the 24 lines in its centre; its own noise is in its truth. Both at R = 4 by lines

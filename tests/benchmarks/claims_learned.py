@@ -1,6 +1,6 @@
 """What the papers of two learned methods claim, after trainings of a few minutes: docs/claims.md.
 
-Run: python tests/benchmarks/claims_learned.py [equilibrated] [regularization]
+Run: python -m tests.benchmarks.claims_learned [equilibrated] [regularization]
 Trains on scans simulated from random anatomy, on one core; prints a table of claims, with what was measured and whether
 it holds. Losses, rates and numbers of steps are below. The scans to measure with are others than those to train with.
 """

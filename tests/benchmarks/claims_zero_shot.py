@@ -1,7 +1,7 @@
 """zs_ssl and unroll_inr, which learn from one scan, against methods that do not learn, and where they stop.
 
-Run: python tests/benchmarks/claims_zero_shot.py heads [ACCELERATION [FOLDER]]
-     DEEPGADGETS_DATA=FOLDER python tests/benchmarks/claims_zero_shot.py brain [ACCELERATION [FOLDER]]
+Run: python -m tests.benchmarks.claims_zero_shot heads [ACCELERATION [FOLDER]]
+     DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_zero_shot brain [ACCELERATION [FOLDER]]
 
 heads: three random heads of 64 x 64 points seen by 4 coils, a fifth of the lines (or another share), noise of 0.01 of
 the brightest point. Least squares have the better of two dampings, by the truth. brain: the measured brain, of whose

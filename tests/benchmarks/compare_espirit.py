@@ -1,6 +1,6 @@
 """ESPIRiT against BART's `ecalib` and SigPy's `EspiritCalib`: the same maps, and how long they take, in turns.
 
-Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/compare_espirit.py [runs, default 3] [threads, default 2] [volume]
+Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.compare_espirit [runs, default 3] [threads, default 2] [volume]
 With `volume`, the speed in three dimensions is measured instead, once: 32 coils on 160 x 160 x 64 and, for SigPy, which
 would need 26 GB for it, on a slab of 8 of its planes. Peers are stopped where they have taken 12 times as long as ours.
 
@@ -26,7 +26,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import bart
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,6 +35,7 @@ from gadgets.mri.calibration.espirit import espirit
 from gadgets.mri.fft import ifft
 from gadgets.mri.phantom.scan import cartesian, coil_maps, truth
 from gadgets.mri.quality.support import support
+from tests.benchmarks import bart
 
 THRESHOLD, WIDTH, KERNEL = 0.02, 24, 6
 AXES = (-3, -2, -1)

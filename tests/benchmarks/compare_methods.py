@@ -1,6 +1,6 @@
 """cg_sense, espirit_l1 and total_variation against BART and SigPy: same k-space, same maps, same weights.
 
-Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/compare_methods.py
+Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.compare_methods
 Prints a table: the objective of each image, as our method defines it, and the images' distance. What is missing (BART,
 SigPy, the data) is said and left out; the phantom is always there.
 
@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 
-import bart
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,6 +39,7 @@ from gadgets.mri.priors.joint_l1 import JointL1
 from gadgets.mri.priors.wavelet_l1 import WaveletL1
 from gadgets.mri.quality.errors import nrmse
 from gadgets.mri.solvers.cg import cg
+from tests.benchmarks import bart
 from tests.support.brain import brain
 from tests.support.sampled_phantom import phantom_scan, random_sampling
 

@@ -1,6 +1,6 @@
 """A model of recipes/brain_modl.yaml against classical methods: a page and its pictures.
 
-Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/compare_model.py CARD FOLDER
+Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.compare_model CARD FOLDER
 First on a brain that was measured and that no training has seen, then on scans simulated from the subjects of the
 validation, over all that the card says the model is good for.
 """
@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from table_pictures import picture
 
 from gadgets.inputs.images import Files
 from gadgets.mri import methods
@@ -28,6 +27,7 @@ from gadgets.mri.quality.ssim import ssim
 from gadgets.mri.quality.support import support
 from gadgets.mri.training import recipe as recipes
 from gadgets.mri.training.dataset import Simulated
+from tests.benchmarks.table_pictures import picture
 from tests.support.brain import brain
 
 # Names in the tables: method and settings. Forty iterations, the default, leave every sixth line far from its end.
@@ -41,7 +41,7 @@ CLASSICAL: dict[str, tuple[str, dict[str, str]]] = {
 SCANS, SEED = 6, 11
 HEAD = """# {name}
 
-What `DEEPGADGETS_DATA=... python tests/benchmarks/compare_model.py` wrote. Model: {name}, SHA-256 {sha}; trained on
+What `DEEPGADGETS_DATA=... python -m tests.benchmarks.compare_model` wrote. Model: {name}, SHA-256 {sha}; trained on
 {data}. Other methods with their default settings, but where said, and with the same maps (`espirit`). Magnitudes are
 scaled to the truth (least squares); figures are taken inside the object.
 

@@ -1,6 +1,6 @@
 """Radial scans against BART: transforms, least squares with the same maps and with BART's own, gridding.
 
-Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/compare_radial.py
+Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.compare_radial
 Prints the normalised distance of the magnitude of images, after scaling: BART scales k-space and maps in its own ways.
 What is missing (BART, the data) is said and left out; the phantom is always there.
 """
@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import bart
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,6 +23,7 @@ from gadgets.mri.quality.errors import nrmse
 from gadgets.mri.quality.support import support
 from gadgets.tensors import kspace as kspace_of
 from pipelines.clients.dataset import Dataset
+from tests.benchmarks import bart
 from tests.support.radial_scan import radial_scan, trajectory
 from tests.support.scans import run_chain
 

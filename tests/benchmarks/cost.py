@@ -1,6 +1,6 @@
 """What maps and methods cost, against the number of coils, the matrix and the number of slices.
 
-Run: python tests/benchmarks/cost.py [FOLDER OF THE PICTURE, default docs/pictures]
+Run: python -m tests.benchmarks.cost [FOLDER OF THE PICTURE, default docs/pictures]
 Phantom at random points, R = 4, default settings; processor time on one core, medians of 3. Prints a table and, with
 matplotlib, draws cost.png: both axes are logarithmic, and the grey line is cost in proportion to the number of samples.
 """

@@ -1,6 +1,6 @@
 """Every method on the same scans: docs/methods.md, docs/scan_specific.md and their pictures.
 
-Run: DEEPGADGETS_DATA=FOLDER python tests/benchmarks/table.py [fits] [FOLDER OF THE RESULT, default docs]
+Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.table [fits] [FOLDER OF THE RESULT, default docs]
 With `fits`, methods that learn from each scan alone, and some others beside them.
 Methods are those that `gadgets.mri.methods` finds; whether one takes a scan is for it to say. `table_scans.py` makes
 the scans, `table_pictures.py` the pictures.
@@ -19,8 +19,6 @@ from types import FrameType
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from table_pictures import picture
-from table_scans import Scan, scans, scans_for_fits
 from torch import Tensor
 
 from gadgets.mri import methods
@@ -29,6 +27,8 @@ from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.quality.errors import nrmse, psnr
 from gadgets.mri.quality.ssim import ssim
 from gadgets.mri.solvers.deadline import deadline
+from tests.benchmarks.table_pictures import picture
+from tests.benchmarks.table_scans import Scan, scans, scans_for_fits
 
 # Of processor time, which other work on the computer does not change.
 LIMIT_S = 60
@@ -39,7 +39,7 @@ PEERS = ("cg_sense", "espirit_l1", "total_variation", "sake", "modl")
 HEAD = """# Methods
 
 Every method of `gadgets/mri/methods` on the same scans, with its default settings, as
-`DEEPGADGETS_DATA=... python tests/benchmarks/table.py` wrote it; those that are fitted to each scan are in
+`DEEPGADGETS_DATA=... python -m tests.benchmarks.table` wrote it; those that are fitted to each scan are in
 [scan_specific.md](scan_specific.md). Methods that refuse a scan stand below its table with what they say.
 
 Magnitudes are scaled to the truth (least squares); NRMSE, SSIM ([Wang 2004](https://doi.org/10.1109/TIP.2003.819861))
@@ -50,7 +50,7 @@ method suits a scan that is sampled in another way: which does is what its refus
 HEAD_OF_FITS = """# Methods that learn from one scan
 
 Networks that are fitted to each scan alone, with their default settings, and others beside them, as
-`DEEPGADGETS_DATA=... python tests/benchmarks/table.py fits` wrote it. Nothing but the samples decides when a fit ends.
+`DEEPGADGETS_DATA=... python -m tests.benchmarks.table fits` wrote it. Nothing but the samples decides when a fit ends.
 All have the same channels (of the 16 of the brain, 8 virtual ones) and, where they take any, the same maps.
 
 Magnitudes are scaled to the truth (least squares); NRMSE, SSIM ([Wang 2004](https://doi.org/10.1109/TIP.2003.819861))

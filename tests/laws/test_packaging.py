@@ -1,6 +1,7 @@
 """What the packaging files promise each other."""
 
 import configparser
+import importlib
 import re
 import subprocess
 from pathlib import Path
@@ -35,6 +36,22 @@ def test_packages_are_named_and_not_located():
     """Where packages come from is the choice of whoever installs them."""
     for name in ("constraints.txt", "setup.cfg", "pyproject.toml"):
         assert not re.search(r"https?:|file:/|--(extra-)?index|find-links", (ROOT / name).read_text()), name
+
+
+SCRIPTS = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_benchmark_starts_where_its_command_says(name):
+    """As `python -m tests.benchmarks.NAME` does; what it draws and compares with, it asks for when it comes to it."""
+    importlib.import_module(f"tests.benchmarks.{name}")
+
+
+def test_the_commands_of_the_docs_name_benchmarks_that_there_are():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tests/benchmarks/*.py")]
+    text = "\n".join(page.read_text() for page in pages)
+    assert "python tests/benchmarks" not in text
+    assert set(re.findall(r"python -m tests\.benchmarks\.(\w+)", text)) <= set(SCRIPTS)
 
 
 def test_the_readme_has_the_command_that_ci_runs():

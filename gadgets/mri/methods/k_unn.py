@@ -3,66 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import max_pool2d
 
+from gadgets.mri.calibration.echo import echo
 from gadgets.mri.calibration.intensity import intensity
 from gadgets.mri.calibration.sampling import require_neighbours
 from gadgets.mri.calibration.splits import split
 from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
-from gadgets.mri.networks.conv_decoder import ConvDecoder
-from gadgets.mri.networks.kernel_decoder import KernelDecoder
+from gadgets.mri.networks.k_unn import KUnnNetwork, radial_weight
 from gadgets.mri.operators.finite_difference import FiniteDifferenceOp
 from gadgets.mri.operators.sensitivity import SensitivityOp
-from gadgets.mri.solvers.deadline import share
-from gadgets.mri.solvers.fit import State, fit, load
+from gadgets.mri.solvers.deadline import late, share
+from gadgets.mri.solvers.fit import Fit, State, fit, load
+from gadgets.mri.solvers.progress import remark, within
 
 _PLANE = (-2, -1)
+# The share of the iterations after which fits with a smooth phase and without it are compared.
+_TRIAL = 0.25
+# Where the phase is smooth, samples are then foretold with it up to 1.5 times as badly as without it, which takes
+# longer to over-fit; where it is not, 5 times and more. docs/claims_k_unn.md
+_REFUTED = 2.0
+# Weights of samples that were not acquired, where no phase foretells them: of those that the kernel of sensitivities
+# does not reach from any that was, of which nothing can be known, and of the others. Without, the networks would fill
+# k-space with as much as they find elsewhere.
+_UNREACHED, _REACHED = 0.1, 0.003
 # Of the intensity: below it, neither magnitudes nor lengths of differences have a corner at 0, where no gradient is.
 _ROUNDED = 1e-4
-
-
-class KUnnNetwork(nn.Module):
-    """What `KUnn` fits to one plane: coil images from nothing but parameters, each of them twice, c x and c p conj(x).
-
-    K-space of x is what a `ConvDecoder` makes, divided by h = |k|^filter; c and p are `KernelDecoder`s. Without
-    `phase`, coil images are c x alone.
-    """
-
-    weight: Tensor
-
-    def __init__(
-        self,
-        coils: int,
-        matrix: Sequence[int],
-        *,
-        width: int = 64,
-        layers: int = 5,
-        kernel: int = 7,
-        filter: float = 0.6,
-        phase: bool = True,
-    ) -> None:
-        super().__init__()
-        self.content = ConvDecoder(2, matrix, width=width, layers=layers)
-        self.coils = KernelDecoder(coils, matrix, kernel=kernel)
-        self.phase = KernelDecoder(1, matrix, kernel=kernel) if phase else None
-        k1, k0 = (2 * (torch.arange(n) - n // 2) / n for n in matrix)
-        # The centre weighs as a point half a cell from it.
-        radius = (k1[:, None].square() + k0.square()).sqrt().clamp_min(1 / max(matrix))
-        self.register_buffer("weight", radius**filter, persistent=False)
-
-    def forward(self) -> Tensor:
-        """The coil images (estimate, coil, y, x), of one estimate or of two."""
-        real, imaginary = self.content().chunk(2)
-        x = ifft(torch.complex(real, imaginary) / self.weight, _PLANE)
-        estimates = x if self.phase is None else torch.cat([x, self.phase() * x.conj()])
-        return estimates[:, None] * self.coils()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,26 +46,29 @@ class KUnn:
     lines. x, c and p are untrained networks with parameters w, fitted to the samples of the one plane. Three priors
     fill what was not acquired: the image is sparse (rho, the magnitude of all coil images, has few edges); coil
     sensitivities c are smooth, `kernel` points per axis in k-space; and so is the phase p by which an image differs
-    from its conjugate, whose k-space is mirrored about the centre. Missing samples are the mean of the two estimates;
+    from its conjugate, whose k-space is mirrored about the echo. Missing samples are the mean of the two estimates;
     samples that were acquired are put back as they are, with their noise. Coil images are combined with adaptive maps
     from the result. Here, conjugates are seen with the same sensitivities as the image; the paper gives them others.
 
     `filter`: h = |k|^filter, so that the edge of k-space counts; 0 for none. `tv`: weight of the mean length of
-    differences, relative to the intensity; misfits are relative too. `phase`: whether the phase is smooth; without it,
-    where one side of k-space is missing, it stays so. With it, a phase that is not smooth, as in gradient echoes near
-    air, makes fringes. `width` and `layers` are those of the network of x. A share `held_out` of the samples is not
-    fitted: the iterate is kept that foretells them best. `seed`: of the parameters' first values and of that choice.
+    differences, relative to the intensity; misfits are relative too. `phase`: whether the phase may be smooth. Not all
+    are, those of gradient echoes near air least, and a fit to one that is not makes fringes: a quarter of the
+    iterations is done with a smooth phase and without, and where samples that were held out refute it, which is
+    remarked, the rest is without: what is beyond the reach of sensitivities then stays near 0, one side of k-space that
+    is missing above all. `width` and `layers` are those of
+    the network of x. A share `held_out` of the samples is not fitted: the iterate is kept that foretells them best.
+    `seed`: of the parameters' first values and of that choice.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
     """
 
     iterations: int = 400
     warm_iterations: int = 100
-    rate: float = 3e-3
+    rate: float = 2e-3
     width: int = 64
     layers: int = 5
     kernel: int = 7
     filter: float = 0.6
-    tv: float = 0.5
+    tv: float = 0.2
     phase: bool = True
     held_out: float = 0.05
     seed: int = 0
@@ -118,9 +94,9 @@ class KUnn:
     ) -> tuple[Tensor, State]:
         """The image, and the state of the last plane's networks.
 
-        start: such a state of k-space alike, from which every plane begins, with `warm_iterations` to go; an empty one
-        is none. Planes with all of their samples, and those without a signal, need no fit; where there are no others,
-        the state is still `start`, or empty.
+        start: such a state of k-space alike, from which every plane begins, with `warm_iterations` to go, and whose
+        phase is smooth where that of the other was; an empty one is none. Planes with all of their samples, and those
+        without a signal, need no fit; where there are no others, the state is still `start`, or empty.
 
         Raises ValueError for a trajectory, for samples that are not finite, for every so many lines alone, where
         sampling changes along k2, and for a state of other networks.
@@ -143,55 +119,126 @@ class KUnn:
             if bool(mask.all()) or not bool(data.any()):
                 full.append(data)
                 continue
-            network = self._network(kspace, start)
             with share(left):
-                full.append(self._completed(network, data, mask, warm=bool(start)))
+                network, completed = self._completed(data, mask, start)
+            full.append(completed)
             state = network.state_dict()
         images = ifft(torch.stack(full).reshape(planes.shape), _PLANE).movedim(-4, -3)
         csm, _ = walsh(images)
         return SensitivityOp(csm).H(images), {name: value.clone() for name, value in state.items()}
 
-    def _network(self, kspace: KSpace, start: State | None) -> KUnnNetwork:
-        """The networks as they begin."""
+    def _completed(self, data: Tensor, mask: Tensor, start: State | None) -> tuple[KUnnNetwork, Tensor]:
+        """What was fitted to k-space (coil, k1, k0), and that with its missing samples."""
+        at = echo(data)
+        plane = _Plane.of(at.centred(data), at.centred_mask(mask), self)
+        if start:
+            smooth = self.phase and any(name.startswith("phase.") for name in start)
+            if self.phase and not smooth:
+                remark("its phase is taken not to be smooth, as in what it starts from")
+            network = self._network(data, phase=smooth)
+            load(network, start)
+            # A warm fit is the end of a long one, with its rate: more would undo what was found.
+            part = min(self.warm_iterations / self.iterations, 1.0)
+            plane.fit(network, self.warm_iterations, self.rate * math.sin(math.pi / 2 * part) ** 2)
+        elif self.phase:
+            network = self._smooth_or_not(data, plane)
+        else:
+            network = self._network(data, phase=False)
+            plane.fit(network, self.iterations, self.rate)
+        with torch.no_grad():
+            return network, torch.where(mask, data, at.displaced(plane.estimate(network)))
+
+    def _smooth_or_not(self, data: Tensor, plane: _Plane) -> KUnnNetwork:
+        """Networks that are fitted to a plane, with a smooth phase unless that is refuted."""
+        trial = max(1, round(_TRIAL * self.iterations))
+        rest = self.iterations - trial
+        total, parts = 2 * trial + rest, math.ceil((2 * trial + rest) / trial)
+        networks = [self._network(data, phase=phase) for phase in (True, False)]
+        fits = []
+        for i, network in enumerate(networks):
+            with within(i * trial, total), share(parts - i):
+                fits.append(plane.fit(network, trial, self.rate))
+        smooth, rough = (float(found.validation.min()) for found in fits)
+        refuted = smooth > _REFUTED * rough
+        if refuted:
+            remark(
+                "its phase is not smooth, and not taken to be: errors of samples held out are "
+                f"{smooth:.2g} with a smooth one, and {rough:.2g} without"
+            )
+        network, found = networks[refuted], fits[refuted]
+        if rest and not late(begun=True):
+            with within(2 * trial, total):
+                final = plane.fit(network, rest, self.rate)
+            if final.validation.min() > found.validation.min():
+                network.load_state_dict(found.state)
+        return network
+
+    def _network(self, data: Tensor, *, phase: bool) -> KUnnNetwork:
+        """The networks for k-space (coil, k1, k0), as they begin."""
         with torch.random.fork_rng(devices=[]):
             # Of this generator alone: torch.manual_seed would move those of devices, too.
             torch.default_generator.manual_seed(self.seed)
             network = KUnnNetwork(
-                kspace.n_coils,
-                kspace.matrix[1:],
+                len(data),
+                data.shape[1:],
                 width=self.width,
                 layers=self.layers,
                 kernel=self.kernel,
                 filter=self.filter,
-                phase=self.phase,
+                phase=phase,
             )
-        if start:
-            load(network, start)
-        return network.to(kspace.data.device)
+        return network.to(data.device)
 
-    def _completed(self, network: KUnnNetwork, data: Tensor, mask: Tensor, *, warm: bool) -> Tensor:
-        """K-space (coil, k1, k0) with its missing samples, by networks that are fitted to it."""
-        h, size = network.weight, _size(data, mask, network.weight)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plane:
+    """What networks are fitted to: k-space y (coil, k1, k0) of about unit intensity per sample, its echo in the centre.
+
+    size: what it was divided by. fitted, judged, unknown: weights of samples, of those that are seen, those that are
+    held out, and those that were not acquired. unit: the intensity of the image. tv: the weight of its edges.
+    """
+
+    y: Tensor
+    size: Tensor
+    fitted: Tensor
+    judged: Tensor
+    unknown: Tensor
+    unit: Tensor
+    tv: float
+
+    @classmethod
+    def of(cls, data: Tensor, mask: Tensor, method: KUnn) -> _Plane:
+        weight = radial_weight(data.shape[1:], method.filter).to(data.device)
+        size = _size(data, mask, weight)
         y = data / size
-        random = np.random.default_rng(self.seed)
-        seen, left = split(KSpace(data=y[:, None], mask=mask[:, None]), self.held_out, random)
+        parts = split(KSpace(data=y[:, None], mask=mask[:, None]), method.held_out, np.random.default_rng(method.seed))
+        fitted, judged = (_relative(weight * part.mask[0, 0], y) for part in parts)
+        reach = method.kernel // 2
+        reached = max_pool2d(mask.to(weight.dtype), 2 * reach + 1, stride=1, padding=reach)[0] > 0
+        share = torch.where(reached, _REACHED, _UNREACHED).sqrt() * ~mask[0]
+        unknown = weight * share / torch.linalg.vector_norm(weight * y)
         unit = intensity(torch.linalg.vector_norm(ifft(y, _PLANE), dim=0)[None, None])[0, 0]
-        fitted, judged = (_relative(h * part.mask[0, 0], y) for part in (seen, left))
+        return cls(y=y, size=size, fitted=fitted, judged=judged, unknown=unknown, unit=unit, tv=method.tv)
+
+    def fit(self, network: KUnnNetwork, iterations: int, rate: float) -> Fit:
         gradient = FiniteDifferenceOp(_PLANE)
 
         def loss(_: int) -> Tensor:
             images = network()
-            energy = images.abs().square().sum(dim=1).mean(dim=0) / unit.square()
+            energy = images.abs().square().sum(dim=1).mean(dim=0) / self.unit.square()
             edges = gradient((energy + _ROUNDED**2).sqrt()).square().sum(dim=0)
-            return _misfit(fitted, images, y) + self.tv * (edges + _ROUNDED**2).sqrt().mean()
+            # Samples that were not acquired are 0 in y, and to stay near it where no phase foretells them.
+            weight = self.fitted if network.phase is not None else self.fitted + self.unknown
+            return _misfit(weight, images, self.y) + self.tv * (edges + _ROUNDED**2).sqrt().mean()
 
-        iterations = self.warm_iterations if warm else self.iterations
-        # A warm fit is the end of a long one, with its rate: more would undo what was found.
-        share = min(iterations / self.iterations, 1.0)
-        rate = self.rate * math.sin(math.pi / 2 * share) ** 2
-        fit(network, loss, iterations=iterations, rate=rate, validate=lambda: _misfit(judged, network(), y))
-        with torch.no_grad():
-            return torch.where(mask, data, fft(network().mean(dim=0), _PLANE) * size)
+        def validate() -> Tensor:
+            return _misfit(self.judged, network(), self.y)
+
+        return fit(network, loss, iterations=iterations, rate=rate, validate=validate)
+
+    def estimate(self, network: KUnnNetwork) -> Tensor:
+        """K-space (coil, k1, k0) as the network has it."""
+        return fft(network().mean(dim=0), _PLANE) * self.size
 
 
 def _size(data: Tensor, mask: Tensor, weight: Tensor) -> Tensor:

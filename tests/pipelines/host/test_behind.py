@@ -153,6 +153,19 @@ def test_progress_is_told_while_it_runs(server, session):
     assert told[-1].removeprefix("INFO    ") in server.log
 
 
+def test_what_a_fit_finds_is_told_once_and_stays_with_each_image(server, session, scan, tmp_path):
+    reply = server.ask(*session(scan, finds="its phase is odd", qa=tmp_path), timeout=60.0)
+    assert len(reply.images) == 3
+    told = [text for text in reply.texts if "its phase is odd" in text]
+    assert [text.strip() for text in told] == [f"INFO    {SLOW} at slice 0, repetition 0: its phase is odd"]
+    assert told[0].removeprefix("INFO    ") in server.log
+    for image in reply.images:
+        assert image.meta["ReconRemarks"] == "its phase is odd"
+        assert image.meta["ImageComments"].startswith(f"{SLOW}: its phase is odd; SlowFit(")
+    (record,) = records(tmp_path)
+    assert [one["remarks"] for one in record["slices"]] == [["its phase is odd"]] * 3
+
+
 def wait_for_progress(client):
     while "iterations, loss" not in getattr(item := client.next(), "text", ""):
         assert item is not None

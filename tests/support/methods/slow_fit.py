@@ -12,6 +12,7 @@ from torch import nn
 from gadgets.mri.calibration.sensitivities import sensitivities
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.fit import fit
+from gadgets.mri.solvers.progress import remark
 
 
 class Factor(nn.Module):
@@ -27,7 +28,7 @@ class SlowFit:
     """x = f A^H y with min_f (f - 1)^2, from f = 0: close to 1 after 40 iterations.
 
     seconds: that an iteration takes. until: a file that the fit waits for, at its last iteration. fails: whether it
-    fails there.
+    fails there. finds: what it remarks each time.
     """
 
     iterations: int = 40
@@ -35,6 +36,7 @@ class SlowFit:
     seconds: float = 0.0
     until: str = ""
     fails: bool = False
+    finds: str = ""
 
     def calibrate(self, reference):
         return sensitivities(reference)
@@ -54,6 +56,8 @@ class SlowFit:
                 self._wait()
             return (factor.value - 1) ** 2
 
+        if self.finds:
+            remark(self.finds)
         found = fit(factor, loss, iterations=iterations, rate=0.1, every=1)
         return factor.value.detach() * encoding(kspace, calibration).H(kspace.data), found.state
 
