@@ -26,7 +26,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods import Method, k_unn
@@ -37,7 +36,6 @@ from gadgets.mri.methods.k_unn import KUnn
 from gadgets.mri.methods.pocs_partial_fourier import PocsPartialFourier
 from gadgets.mri.methods.sake import Sake
 from gadgets.mri.networks.k_unn import KUnnNetwork
-from gadgets.mri.operators.sensitivity import SensitivityOp
 from gadgets.mri.solvers.fit import Fit
 from gadgets.mri.solvers.progress import listening
 from tests.benchmarks.k_unn_scans import (
@@ -45,10 +43,12 @@ from tests.benchmarks.k_unn_scans import (
     PATIENTS,
     RANDOM,
     SPIN_ECHOES,
+    combined,
     gradient_echo,
     sampled,
     simulated,
     spin_echo,
+    unexplained,
 )
 from tests.support.heads import decibels
 
@@ -109,12 +109,6 @@ def followed(method: KUnn, kspace: KSpace, truth: Tensor) -> tuple[Tensor, Cours
     *_, course = courses.values()
     course.end, course.errors = decibels(image, truth), errors
     return image, course
-
-
-def combined(images: Tensor) -> Tensor:
-    """Coil images (coil, z, y, x) as K-UNN combines them."""
-    csm, _ = walsh(images)
-    return SensitivityOp(csm).H(images)
 
 
 @dataclass
@@ -248,6 +242,16 @@ def picture(rows: Sequence[Row], file: Path) -> None:
     figure.savefig(file, dpi=60)
 
 
+def phases(folder: Path, size: int) -> None:
+    """What no kernel of a few points explains of measured images by their conjugates."""
+    scans = {"brain": gradient_echo(folder, size)[0]}
+    scans |= {f"{name}, {i}": spin_echo(folder, name, i)[0] for name in SPIN_ECHOES for i in range(len(PATIENTS))}
+    kernels = (3, 5, 7, 15)
+    print(f"\n| scan | {' | '.join(f'{kernel} points' for kernel in kernels)} |\n|---|" + "---|" * len(kernels))
+    for name, data in scans.items():
+        print(f"| {name} | {' | '.join(f'{unexplained(data, kernel):.2f}' for kernel in kernels)} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=64)
@@ -277,6 +281,8 @@ def main() -> None:
             differences(rows)
             shown = [row for row in rows if row.seed == given.seeds[0]]
             picture(shown[:3], given.pictures / f"fit_k_unn{name}.png")
+    if folder:
+        phases(Path(folder), given.size)
 
 
 if __name__ == "__main__":

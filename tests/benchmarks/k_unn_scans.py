@@ -11,8 +11,11 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from gadgets.mri.calibration.compression import compression_matrix
+from gadgets.mri.calibration.echo import echo
+from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
+from gadgets.mri.operators.sensitivity import SensitivityOp
 from tests.support.brain import brain
 
 NOISE = 0.005
@@ -100,3 +103,24 @@ def spin_echo(folder: Path, name: str, patient: int) -> tuple[Tensor, Tensor]:
             None, None
         ]
     return data, ifft(data, (-2, -1)).abs()
+
+
+def unexplained(data: Tensor, kernel: int) -> float:
+    """What no phase of `kernel` points per axis makes of the conjugate of an image: min_p ||x - p conj(x)|| / ||x||.
+
+    x is combined from all of k-space (coil, 1, k1, k0), and conjugated about its echo.
+    """
+    x = combined(ifft(echo(data[:, 0]).centred(data[:, 0])[:, None], (-2, -1)))[0, 0].to(torch.complex128)
+    waves = [
+        torch.exp(2j * torch.pi * (torch.arange(n) - n // 2)[:, None] / n * (torch.arange(kernel) - kernel // 2))
+        for n in x.shape
+    ]
+    columns = torch.einsum("yk,xl->yxkl", *waves).reshape(x.numel(), -1) * x.conj().reshape(-1, 1)
+    unknown = torch.linalg.lstsq(columns.to(x.dtype), x.reshape(-1, 1)).solution
+    return float((columns @ unknown - x.reshape(-1, 1)).norm() / x.norm())
+
+
+def combined(images: Tensor) -> Tensor:
+    """Coil images (coil, z, y, x) as K-UNN combines them."""
+    csm, _ = walsh(images)
+    return SensitivityOp(csm).H(images)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor
 
@@ -22,8 +24,13 @@ class Curriculum:
     weight W(r) = max(0, 1 - s^2 / p(r)).
 
         teacher  sigmoid((rho(t) - r) / 0.05) W(r), rho growing from the first radius at which W < 1/2 to all of k-space
-        student  f + (1 - f) min(1, max(0, e(r, t) / s^2 - 1)), e the energy of the residual in the ring, and
-                 f = max(0, 1 - 30 s^2 / p(r)): where more than a thirtieth is noise, residuals are not fitted below it
+        student  f + (1 - f) min(1, max(0, e(r, t) / u^2 - 1)), e the energy of the residual in the ring, and
+                 f = max(0, 1 - 30 u^2 / p(r)): where more than a thirtieth is noise, residuals are not fitted below it
+
+    u is the noise of the image: s, but where there are more samples of all coils than the image has points, their share
+    of s^2 alone. An error of the image is spread over all of these samples, and no larger than its noise where
+    residuals are above s^2 by a part that no estimate of s^2 is good enough to see; and to fit noise does no more harm
+    there than least squares do.
 
     Where there is little noise, W, f and so all weights are near 1. Residuals of single samples say little of what is
     noise, and the largest lie in the centre, which is learned first; over a ring, they say it. The curriculum does not
@@ -40,9 +47,12 @@ class Curriculum:
         self._ring = (self._radius * longest / 2 / _RING).long()
         self._count = self._sum(self._mask.to(self._radius.dtype)) * kspace.n_coils
         self._noise = 2 * torch.as_tensor(noise, device=kspace.data.device) ** 2
+        samples = kspace.n_coils * self._mask.sum()
+        self._fitted = self._noise * (prod(kspace.image_matrix) / samples).clamp(max=1)
         energy = self._mean(kspace.data.abs().square())
         self._wiener = (1 - self._noise / torch.where(energy > 0, energy, 1)).clamp_min(0)[self._ring]
-        self._free = (1 - _TOLERATED * (1 - self._wiener)).clamp_min(0)
+        free = 1 - _TOLERATED * self._fitted / torch.where(energy > 0, energy, 1)
+        self._free = free.clamp(0, 1)[self._ring]
         hard = self._mask & (self._wiener < 0.5)
         # Beyond the corner where nothing is hard.
         last = self._radius.max() + 1
@@ -55,8 +65,8 @@ class Curriculum:
         done = min(1.0, iteration / (_SHARE * self._iterations))
         rho = self._first + done * (self._last - self._first).clamp_min(0)
         teacher = torch.sigmoid((rho - self._radius) / _EDGE) * self._wiener
-        noise = torch.where(self._noise > 0, self._noise, 1)
-        left = torch.where(self._noise > 0, (self._mean(squares) / noise - 1).clamp(0, 1), 1)[self._ring]
+        noise = torch.where(self._fitted > 0, self._fitted, 1)
+        left = torch.where(self._fitted > 0, (self._mean(squares) / noise - 1).clamp(0, 1), 1)[self._ring]
         return teacher * (self._free + (1 - self._free) * left)
 
     def _sum(self, x: Tensor) -> Tensor:

@@ -42,14 +42,34 @@ def test_the_centre_comes_first_and_the_rest_in_time():
     assert first[outer].mean() < 0.1 * last[outer].mean()
 
 
-def test_what_is_noise_is_not_learned():
-    sigma = 0.3
+def white(step, coils=4, sigma=0.3):
+    """Noise alone, at one line of every `step`."""
     generator = torch.Generator().manual_seed(0)
-    noise = torch.view_as_complex(sigma * torch.randn(4, 1, 64, 64, 2, generator=generator))
-    kspace = KSpace(data=noise, mask=torch.ones(1, 1, 64, 64, dtype=torch.bool))
+    noise = torch.view_as_complex(sigma * torch.randn(coils, 1, 64, 64, 2, generator=generator))
+    mask = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    mask[:, :, ::step] = True
+    return KSpace(data=noise * mask, mask=mask), sigma
+
+
+def test_what_is_noise_is_not_learned():
+    kspace, sigma = white(step=4)
     made = weights(Curriculum(kspace, sigma, 100), kspace, 100, 1.0)
     # Of rings of n samples, the energy misses the noise by 1 / sqrt(n): but for the few of the centre, next to nothing.
     assert made[radius(kspace) > 0.2].max() < 0.05
+
+
+@pytest.mark.parametrize(("step", "noise"), [(4, 1.0), (2, 0.5), (1, 0.25)])
+def test_more_samples_than_unknowns_are_fitted_to_the_noise_of_the_image(step, noise):
+    """Of four coils and every fourth line, no more than noise is left to fit; of all lines, a fourth of it."""
+    kspace, sigma = white(step)
+    # Signal of ten times the energy of the noise, so that there is something to learn.
+    curriculum = Curriculum(replace(kspace, data=11**0.5 * kspace.data), sigma, 100)
+    outer = (radius(kspace) > 0.5) & kspace.mask
+    levels = [
+        curriculum(100, torch.full(kspace.data.shape, share * 2 * sigma**2))[outer] for share in (noise, 2.1 * noise)
+    ]
+    # Whoever fits half as much again as there is to be fitted has come to its end.
+    assert levels[0].max() < 1e-3 + curriculum._free.max() and levels[1].min() > 0.8
 
 
 def test_signal_is_learned_until_its_residual_is_noise():
