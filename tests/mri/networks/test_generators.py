@@ -1,9 +1,12 @@
 """Networks that make an image out of nothing: drawn from their seed alone, and what they are made of."""
 
+import shutil
+
 import pytest
 import torch
 from torch import nn
 
+from gadgets.mri.networks import hash_grid
 from gadgets.mri.networks.drawn import drawn
 from gadgets.mri.networks.field import Field, places
 from gadgets.mri.networks.fourier_features import FourierFeatures
@@ -98,6 +101,47 @@ def test_a_hash_grid_learns_what_has_more_corners_than_its_table():
     grid = HashGrid([64, 64], levels=1, base=64, size=128)
     grid(torch.rand(4000, 2, generator=torch.Generator().manual_seed(0))).square().sum().backward()
     assert (grid.tables.grad.abs().sum(dim=-1) > 0).float().mean() > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a compiler")
+# Warnings of what torch.compile does inside torch.
+@pytest.mark.filterwarnings("ignore")
+def test_a_hash_grid_can_be_compiled():
+    """What a GPU runs, here by the compiler of the processor: the same values and gradients."""
+    grid = HashGrid([5, 64], levels=2, base=8, size=128)
+    places = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
+    values, gradients = zip(
+        *[
+            (made := run(places, grid.tables, grid._cells), torch.autograd.grad(made.square().sum(), grid.tables)[0])
+            for run in (hash_grid.encoded, torch.compile(hash_grid.encoded))
+        ],
+        strict=True,
+    )
+    torch.testing.assert_close(values[1], values[0])
+    torch.testing.assert_close(gradients[1], gradients[0])
+
+
+def test_without_a_compiler_a_hash_grid_runs_as_it_is_and_says_so(monkeypatch, caplog):
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(hash_grid.shutil, "which", lambda name: None)
+    hash_grid.kernel.cache_clear()
+    try:
+        assert hash_grid.kernel() is hash_grid.encoded
+        assert [record.getMessage() for record in caplog.records] == [
+            "hash grids are not compiled, and slower: Triton and a C compiler are needed for it"
+        ]
+    finally:
+        hash_grid.kernel.cache_clear()
+
+
+@pytest.mark.gpu
+def test_a_gpu_makes_the_same_of_a_hash_grid():
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    grid = HashGrid([1, 32, 32])
+    places = torch.rand(1000, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(grid.cuda()(places.cuda()).cpu(), grid.cpu()(places), rtol=1e-4, atol=1e-6)
 
 
 def test_the_details_of_a_siren_are_those_of_its_frequency():
