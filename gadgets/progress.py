@@ -50,7 +50,8 @@ class Progress:
 
     def remark(self, text: str) -> None:
         """Note what was found, and tell it."""
-        self.remarks.append(text)
+        if text not in self.remarks:
+            self.remarks.append(text)
         if text not in self._remarked:
             self._remarked.add(text)
             self._tell(f"{self._what}: {text}")

@@ -54,6 +54,8 @@ def test_what_is_found_is_told_the_first_time_and_kept_each_time(clock):
     fits = Progress(lambda: False, told.append)
     for slice_number in range(2):
         fits.begin(f"slice {slice_number}")
+        # Of two planes of the same slice, say.
+        fits.remark("odd")
         fits.remark("odd")
         assert fits.remarks == ["odd"]
     fits.remark("even")

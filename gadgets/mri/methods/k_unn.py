@@ -54,10 +54,9 @@ class KUnn:
     differences, relative to the intensity; misfits are relative too. `phase`: whether the phase may be smooth. Not all
     are, those of gradient echoes near air least, and a fit to one that is not makes fringes: a quarter of the
     iterations is done with a smooth phase and without, and where samples that were held out refute it, which is
-    remarked, the rest is without: what is beyond the reach of sensitivities then stays near 0, one side of k-space that
-    is missing above all. `width` and `layers` are those of
-    the network of x. A share `held_out` of the samples is not fitted: the iterate is kept that foretells them best.
-    `seed`: of the parameters' first values and of that choice.
+    remarked, the rest is without. What is beyond the reach of sensitivities then stays near 0, one side of k-space that
+    is missing above all. `width` and `layers` are those of the network of x. A share `held_out` of the samples is not
+    fitted: the iterate is kept that foretells them best. `seed`: of the parameters' first values and of that choice.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
     """
 
@@ -161,16 +160,19 @@ class KUnn:
         smooth, rough = (float(found.validation.min()) for found in fits)
         refuted = smooth > _REFUTED * rough
         if refuted:
-            remark(
-                "its phase is not smooth, and not taken to be: errors of samples held out are "
-                f"{smooth:.2g} with a smooth one, and {rough:.2g} without"
-            )
+            remark("its phase is not smooth, as samples that were held out tell, and not taken to be")
         network, found = networks[refuted], fits[refuted]
-        if rest and not late(begun=True):
+        if not rest:
+            return network
+        try:
             with within(2 * trial, total):
                 final = plane.fit(network, rest, self.rate)
-            if final.validation.min() > found.validation.min():
-                network.load_state_dict(found.state)
+        except TimeoutError:
+            # Before it began: what the trial has found is there.
+            late(begun=True)
+            return network
+        if final.validation.min() > found.validation.min():
+            network.load_state_dict(found.state)
         return network
 
     def _network(self, data: Tensor, *, phase: bool) -> KUnnNetwork:
