@@ -92,6 +92,13 @@ def test_a_phase_that_is_not_smooth_is_refuted_by_the_samples():
     assert remarks_of(replace(SMALL, iterations=8, phase=False), kspace)[0] == []
 
 
+def test_what_nothing_foretells_stays_small(fitted):
+    """Without a phase, lines farther away than sensitivities reach; their mirror images are about as large as they."""
+    kspace, *_ = fitted
+    _, full = replace(SMALL, phase=False)._completed(kspace.data[:, 0], kspace.mask[0], None)
+    assert full[:, -8:].norm() < 0.5 * full[:, 1:9].norm()
+
+
 def test_a_smooth_phase_is_not_refuted(fitted):
     kspace, _, _, state = fitted
     assert any(name.startswith("phase.") for name in state)
