@@ -2,11 +2,11 @@
 
 Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_k_unn [--size 64] [--iterations 400] [--seeds 0 1 2]
 First, heads of 12 ellipses with faint texture and a smooth phase, six Gaussian coils, and noise of 0.005 of the
-brightest point; then spin echoes of three heads at 0.055 T, one coil, as they were measured; then the middle of the
-k-space of a gradient-echo brain at 3 T, its 16 channels compressed to six. PSNR of magnitudes, over all of the image;
-the truth of the simulated heads has no noise, that of the others its own. SAKE* has the rank that is best against the
-truth, which no patient's scan can give. `limit`: of an image without any error but the noise of the samples that were
-left out, which the truth has. Needs matplotlib.
+brightest point; the same with the magnitudes of three patients at 3 T; then spin echoes of three heads at 0.055 T, one
+coil, as they were measured; then the middle of the k-space of a gradient-echo brain at 3 T, its 16 channels compressed
+to six. PSNR of magnitudes, over all of the image; the truth of what was simulated has no noise, that of the others its
+own. SAKE* has the rank that is best against the truth, which no patient's scan can give. `limit`: of an image without
+any error but the noise of the samples that were left out, which the truth has. Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -154,9 +154,9 @@ class Zeros(AdaptiveCombine):
         return combined(ifft(kspace.data, (-2, -1)))
 
 
-def head_row(name: str, seed: int, size: int, iterations: int) -> Row:
-    """One simulated scan."""
-    data, truth = simulated(size, seed)
+def head_row(name: str, seed: int, size: int, iterations: int, folder: Path | None = None) -> Row:
+    """One simulated scan, of ellipses or, with scanner data, of the patient of that number."""
+    data, truth = simulated(size, seed, folder)
     full = KUnn(iterations=iterations)
     methods: dict[str, Method] = {"K-UNN": full, "no phase": replace(full, phase=False)}
     if name == RANDOM:
@@ -267,6 +267,11 @@ def main() -> None:
         jobs = {"_heads": [pool.submit(head_row, *at, given.size, given.iterations) for at in places]}
         if folder:
             data, size, iterations = Path(folder), given.size, given.iterations
+            jobs["_anatomy"] = [
+                pool.submit(head_row, name, patient, size, iterations, data)
+                for name in (*PARTIAL, RANDOM)
+                for patient in range(len(PATIENTS))
+            ]
             jobs["_spin_echoes"] = [
                 pool.submit(spin_echo_row, name, patient, data, iterations)
                 for name in SPIN_ECHOES

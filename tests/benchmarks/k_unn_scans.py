@@ -16,6 +16,7 @@ from gadgets.mri.calibration.walsh import walsh
 from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.sensitivity import SensitivityOp
+from gadgets.mri.training.augmentation import band_limited
 from tests.support.brain import brain
 
 NOISE = 0.005
@@ -25,8 +26,8 @@ SPIN_ECHOES = ("FSE", "FLAIR")
 PATIENTS = ("F6A", "F7A", "S6A")
 
 
-def head(n: int, random: np.random.Generator) -> NDArray[np.complex128]:
-    """An image (y, x), 1 at its brightest."""
+def ellipses(n: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Magnitudes (y, x) of a head that never was."""
     y, x = np.linspace(-1, 1, n)[:, None], np.linspace(-1, 1, n)
 
     def ellipse(cy: float, cx: float, a: float, b: float, tilt: float) -> NDArray[np.float64]:
@@ -39,9 +40,24 @@ def head(n: int, random: np.random.Generator) -> NDArray[np.complex128]:
     for _ in range(12):
         where, size = random.uniform(-0.45, 0.45, 2), random.uniform(0.05, 0.3, 2)
         image += random.uniform(-0.3, 0.4) * body * ellipse(*where, *size, random.uniform(0, np.pi))
-    image = np.clip(image, 0, None) * (1 + 0.06 * gaussian_filter(random.standard_normal((n, n)), 1))
+    return np.clip(image, 0, None) * (1 + 0.06 * gaussian_filter(random.standard_normal((n, n)), 1))
+
+
+def anatomy(folder: Path, n: int, patient: int) -> NDArray[np.float64]:
+    """Magnitudes (y, x) of the second T2-weighted slice of a head at 3 T, in a field of view a fifth larger."""
+    with np.load(folder / "images" / "patients_3T_slices.npz") as file:
+        image = file[f"{PATIENTS[patient]}_3T_T2w"][1].astype(np.float64)
+    side = round(1.2 * max(image.shape))
+    before = [(side - length) // 2 for length in image.shape]
+    square = np.pad(image, [(b, side - m - b) for b, m in zip(before, image.shape, strict=True)])
+    return np.abs(band_limited(square, (n, n)))
+
+
+def smooth_phase(n: int, random: np.random.Generator) -> NDArray[np.complex128]:
+    """exp(i phase) (y, x), of second order."""
+    y, x = np.linspace(-1, 1, n)[:, None], np.linspace(-1, 1, n)
     c = random.uniform(-1, 1, 5)
-    return image / image.max() * np.exp(1j * (c[0] * y + c[1] * x + c[2] * y * x + c[3] * y**2 + c[4] * x**2))
+    return np.exp(1j * (c[0] * y + c[1] * x + c[2] * y * x + c[3] * y**2 + c[4] * x**2))
 
 
 def coils(n: int, count: int, random: np.random.Generator) -> NDArray[np.complex128]:
@@ -54,10 +70,11 @@ def coils(n: int, count: int, random: np.random.Generator) -> NDArray[np.complex
     return maps / np.linalg.norm(maps, axis=0)
 
 
-def simulated(n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """K-space (coil, 1, n, n) with noise, and the magnitude (1, 1, n, n)."""
+def simulated(n: int, seed: int, folder: Path | None = None) -> tuple[Tensor, Tensor]:
+    """K-space (coil, 1, n, n) with noise, and the magnitude (1, 1, n, n): of ellipses, or of a patient."""
     random = np.random.default_rng(seed)
-    image = head(n, random)
+    magnitude = ellipses(n, random) if folder is None else anatomy(folder, n, seed)
+    image = magnitude / magnitude.max() * smooth_phase(n, random)
     data = fft(torch.from_numpy(coils(n, 6, random) * image).to(torch.complex64)[:, None], (-2, -1))
     noise = torch.randn(data.shape, dtype=data.dtype, generator=torch.Generator().manual_seed(seed))
     return data + NOISE * noise, torch.from_numpy(np.abs(image))[None, None]
