@@ -25,7 +25,7 @@ class CoggenDip(Generated):
     The weights w are those of `Curriculum`: the centre comes first, and of samples that are noise no more is fitted
     than there is signal in them. Its formulas are ours: of the paper, the abstract was at hand. `noise` is the
     deviation of the noise in the real part of a sample, 1 after noise adjustment; 0 where it is to be estimated from
-    the samples farthest out.
+    the samples farthest out. `hard`: samples are selected, and not weighted.
     CogGen: arXiv:2603.04438. Untrained networks: Ulyanov, Vedaldi and Lempitsky, CVPR 2018:9446.
     doi:10.1109/CVPR.2018.00984
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
@@ -35,9 +35,10 @@ class CoggenDip(Generated):
     width: int = 16
     levels: int = 3
     noise: float = 0.0
+    hard: bool = False
 
     def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
         return UntrainedUnet(matrix, width=self.width, levels=self.levels, seed=self.seed)
 
     def weights(self, seen: KSpace, scale: Tensor, iterations: int) -> Weights:
-        return Curriculum(seen, self.noise / scale if self.noise else noise_level(seen), iterations)
+        return Curriculum(seen, self.noise / scale if self.noise else noise_level(seen), iterations, hard=self.hard)

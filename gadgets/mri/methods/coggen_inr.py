@@ -28,7 +28,7 @@ class CoggenInr(Generated):
     The weights w are those of `Curriculum`: the centre comes first, and of samples that are noise no more is fitted
     than there is signal in them. Its formulas are ours: of the paper, the abstract was at hand. `noise` is the
     deviation of the noise in the real part of a sample, 1 after noise adjustment; 0 where it is to be estimated from
-    the samples farthest out.
+    the samples farthest out. `hard`: samples are selected, and not weighted.
     CogGen: arXiv:2603.04438. Fourier features: Tancik et al., NeurIPS 2020. arXiv:2006.10739
     Hash grids: Mueller et al., ACM Trans Graph 2022;41:102. doi:10.1145/3528223.3530127
     Layers of sines: Sitzmann et al., NeurIPS 2020. arXiv:2006.09661
@@ -42,10 +42,11 @@ class CoggenInr(Generated):
     encoding: Encoding = "fourier"
     bandwidth: float = 0.25
     noise: float = 0.0
+    hard: bool = False
 
     def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
         settings = {"width": self.width, "layers": self.layers, "seed": self.seed}
         return implicit(self.encoding, matrix, bandwidth=self.bandwidth, **settings)
 
     def weights(self, seen: KSpace, scale: Tensor, iterations: int) -> Weights:
-        return Curriculum(seen, self.noise / scale if self.noise else noise_level(seen), iterations)
+        return Curriculum(seen, self.noise / scale if self.noise else noise_level(seen), iterations, hard=self.hard)

@@ -37,10 +37,12 @@ class Curriculum:
     end: what it kept from the fit would be fitted afterwards.
     After Kumar, Packer and Koller, NeurIPS 2010:1189 (self-paced learning), and arXiv:2603.04438; formulas of our own.
 
-    kspace: one volume, of noise with deviation `noise` in the real and in the imaginary part of a sample.
+    kspace: one volume, of noise with deviation `noise` in the real and in the imaginary part of a sample. hard: samples
+    are selected, w is 1 where it would be 1/2 or more, else 0.
     """
 
-    def __init__(self, kspace: KSpace, noise: Tensor | float, iterations: int) -> None:
+    def __init__(self, kspace: KSpace, noise: Tensor | float, iterations: int, *, hard: bool = False) -> None:
+        self._selects = hard
         self._mask = kspace.mask.expand(1, *kspace.matrix)
         self._radius = radius(kspace)
         longest = max(kspace.image_matrix)
@@ -53,10 +55,10 @@ class Curriculum:
         self._wiener = (1 - self._noise / torch.where(energy > 0, energy, 1)).clamp_min(0)[self._ring]
         free = 1 - _TOLERATED * self._fitted / torch.where(energy > 0, energy, 1)
         self._free = free.clamp(0, 1)[self._ring]
-        hard = self._mask & (self._wiener < 0.5)
+        noisy = self._mask & (self._wiener < 0.5)
         # Beyond the corner where nothing is hard.
         last = self._radius.max() + 1
-        self._first = torch.where(hard, self._radius, last).min().clamp_min(_FIRST)
+        self._first = torch.where(noisy, self._radius, last).min().clamp_min(_FIRST)
         self._last = self._radius.max() + 5 * _EDGE
         self._iterations = iterations
 
@@ -67,7 +69,8 @@ class Curriculum:
         teacher = torch.sigmoid((rho - self._radius) / _EDGE) * self._wiener
         noise = torch.where(self._fitted > 0, self._fitted, 1)
         left = torch.where(self._fitted > 0, (self._mean(squares) / noise - 1).clamp(0, 1), 1)[self._ring]
-        return teacher * (self._free + (1 - self._free) * left)
+        weights = teacher * (self._free + (1 - self._free) * left)
+        return (weights >= 0.5).to(weights.dtype) if self._selects else weights
 
     def _sum(self, x: Tensor) -> Tensor:
         rings = torch.zeros(int(self._ring.max()) + 1, dtype=x.dtype, device=x.device)

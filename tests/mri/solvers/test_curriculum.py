@@ -82,6 +82,16 @@ def test_signal_is_learned_until_its_residual_is_noise():
     assert (without <= 0.5 * with_signal).all() and (with_signal > 0).any()
 
 
+@pytest.mark.parametrize("iteration", DONE)
+def test_hard_selection_takes_what_weighs_half_and_more(iteration):
+    kspace, sigma = noisy(0.08)
+    soft, hard = (weights(Curriculum(kspace, sigma, 100, hard=hard), kspace, iteration, 0.7) for hard in (False, True))
+    assert hard.equal((soft >= 0.5).float())
+    assert 0 < hard[kspace.mask].mean() < 1
+    quiet, _ = noisy(0.0)
+    assert weights(Curriculum(quiet, 0.0, 100, hard=True), quiet, iteration, 1.0)[quiet.mask].min() == 1
+
+
 def test_scales_with_the_samples_and_their_noise():
     kspace, sigma = noisy(0.08)
     brighter = replace(kspace, data=1e3 * kspace.data)
