@@ -2,6 +2,7 @@
 
 Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_fitted [--on heads brain] [--size 64]
      [--iterations 1500] [--seeds 1 2 3] [--noise 0.08 0.01] [--record FOLDER] [--out FOLDER]
+     [--methods NAME ...] [--hard], for the figures of some methods alone; curricula that select samples
 heads: a random head for each seed, seen by 4 coils. brain: the middle of the k-space of the measured brain, its 16
 channels compressed to 4, with maps of the 24 lines in its centre; its own noise is in its truth. Both at R = 4 by lines
 at random, with noise of 0.08 and of 0.01 of the brightest point added; mask, noise and network are drawn from the seed.
@@ -22,7 +23,6 @@ from itertools import product
 from pathlib import Path
 from unittest.mock import patch
 
-import matplotlib
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -40,9 +40,6 @@ from gadgets.mri.solvers.fit import Fit, fit
 from gadgets.mri.solvers.progress import listening
 from tests.support.brain import brain
 from tests.support.heads import lines, scan
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of what draws
 
 METHODS = ("deep_image_prior", "coggen_dip", "inr", "coggen_inr")
 PAIRS = (("deep_image_prior", "coggen_dip", 2.0, 0.5), ("inr", "coggen_inr", 5.0, 2.5))
@@ -84,7 +81,7 @@ def made() -> Iterator[list[torch.Tensor]]:
         handle.remove()
 
 
-def measure(on: str, name: str, seed: int, noise: float, size: int, iterations: int) -> dict:
+def measure(on: str, name: str, seed: int, noise: float, size: int, **settings: object) -> dict:
     """PSNR at each look, of the last iterate, and of the image that is returned."""
     kspace, csm, truth = SCANS[on](seed, noise=noise, size=size)
     looks, images, found = [], [], []
@@ -99,7 +96,7 @@ def measure(on: str, name: str, seed: int, noise: float, size: int, iterations: 
         patch.object(generator, "fit", noted),
     ):
         start = time.process_time()
-        image = create(name, {"iterations": iterations, "seed": seed})(kspace, csm)
+        image = create(name, {"seed": seed, **settings})(kspace, csm)
         seconds = time.process_time() - start
     # The image is the mean of some of those, times the number that the samples were divided by, within the maps.
     images = [one * (csm != 0).any(dim=0) for one in images]
@@ -137,18 +134,20 @@ def accept(runs: dict, levels: Sequence[float]) -> Iterator[tuple[str, np.ndarra
             yield f"`{name}`, peak less kept, noise {noise}", found, "<= 0.3", np.median(found) <= 0.3
 
 
-def table(runs: dict, levels: Sequence[float]) -> str:
-    """All figures, and what they are held against."""
+def table(runs: dict, names: Sequence[str], levels: Sequence[float]) -> str:
+    """Figures of methods; of all of them, with what they are held against."""
     lines = [
         "| method | noise | final | peak | kept | kept, mean and spread | seconds |",
         "|---|---|---|---|---|---|---|",
     ]
     for noise in levels:
-        for name in METHODS:
+        for name in names:
             one = figures(runs, name, noise)
             cells = [" / ".join(f"{value:.1f}" for value in one[key]) for key in ("final", "peak", "kept")]
             cells += [f"{one['kept'].mean():.1f}, {one['kept'].std():.1f}", f"{np.median(one['seconds']):.0f}"]
             lines.append(f"| `{name}` | {noise} | {' | '.join(cells)} |")
+    if set(names) != set(METHODS):
+        return "\n".join(lines)
     lines += ["", "| dB | each seed | median | accepted | |", "|---|---|---|---|---|"]
     for claim, found, asked, holds in accept(runs, levels):
         each = " / ".join(f"{value:+.2f}" for value in found)
@@ -158,6 +157,8 @@ def table(runs: dict, levels: Sequence[float]) -> str:
 
 def draw(runs: dict, name: str, file: Path) -> None:
     """PSNR against iterations, and of the image that was returned, where the best iterate by held-out samples is."""
+    from matplotlib import pyplot as plt
+
     figure, axes = plt.subplots(figsize=(4.5, 3), layout="constrained")
     for noise, colour in ((NOISY, "tab:red"), (CLEAN, "tab:blue")):
         for (method, _, level), run in runs.items():
@@ -180,24 +181,32 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=(1, 2, 3))
     parser.add_argument("--noise", type=float, nargs="+", default=(NOISY, CLEAN))
     parser.add_argument("--methods", nargs="+", default=METHODS, help="which to measure now")
+    parser.add_argument("--hard", action="store_true", help="curricula select samples, and do not weight them")
     parser.add_argument("--record", type=Path, help="folder of JSON files: what is there is not measured again")
     parser.add_argument("--out", type=Path, help="folder of pictures")
     given = parser.parse_args()
+    if given.hard and not set(given.methods) <= {cogged for _, cogged, *_ in PAIRS}:
+        parser.error("--hard is for --methods that have a curriculum")
+    settings = {"iterations": given.iterations} | ({"hard": True} if given.hard else {})
     for folder in filter(None, (given.record, given.out)):
         folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     for on in given.on:
         runs = {}
         for seed, noise, name in product(given.seeds, given.noise, given.methods):
-            file = given.record and given.record / f"{on}_{name}_{seed}_{noise}_{given.size}_{given.iterations}.json"
+            file = (
+                given.record
+                and given.record
+                / f"{on}_{name}_{seed}_{noise}_{given.size}_{given.iterations}{'_hard' * given.hard}.json"
+            )
             if file and file.is_file():
                 runs[name, seed, noise] = json.loads(file.read_text())
                 continue
-            runs[name, seed, noise] = measure(on, name, seed, noise, given.size, given.iterations)
+            runs[name, seed, noise] = measure(on, name, seed, noise, given.size, **settings)
             if file:
                 file.write_text(json.dumps(runs[name, seed, noise]))
+        print(f"\n{on}\n\n{table(runs, given.methods, given.noise)}", flush=True)
         if set(given.methods) == set(METHODS):
-            print(f"\n{on}\n\n{table(runs, given.noise)}", flush=True)
             for name in METHODS if given.out else ():
                 draw(runs, name, given.out / f"fit_{name}{'' if on == 'heads' else '_' + on}.png")
 

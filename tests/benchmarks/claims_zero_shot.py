@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import Tensor
@@ -117,6 +116,8 @@ def report(results: Sequence[dict], truths: Sequence[Tensor]) -> None:
 
 def draw(results: Sequence[dict], truths: Sequence[Tensor], folder: Path, stem: str) -> None:
     """Images with errors of each scan, and the courses of each method that fits."""
+    import matplotlib.pyplot as plt
+
     for seed, (one, truth) in enumerate(zip(results, truths, strict=True)):
         planes = {name: image.abs().numpy().reshape(1, *truth.shape[-2:]) for name, (image, _) in one.items()}
         reference = truth.abs().numpy().reshape(1, *truth.shape[-2:])
