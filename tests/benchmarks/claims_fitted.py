@@ -194,11 +194,8 @@ def main() -> None:
     for on in given.on:
         runs = {}
         for seed, noise, name in product(given.seeds, given.noise, given.methods):
-            file = (
-                given.record
-                and given.record
-                / f"{on}_{name}_{seed}_{noise}_{given.size}_{given.iterations}{'_hard' * given.hard}.json"
-            )
+            stem = f"{on}_{name}_{seed}_{noise}_{given.size}_{given.iterations}{'_hard' * given.hard}"
+            file = given.record and given.record / f"{stem}.json"
             if file and file.is_file():
                 runs[name, seed, noise] = json.loads(file.read_text())
                 continue

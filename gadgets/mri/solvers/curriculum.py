@@ -28,9 +28,9 @@ class Curriculum:
                  f = max(0, 1 - 30 u^2 / p(r)): where more than a thirtieth is noise, residuals are not fitted below it
 
     u is the noise of the image: s, but where there are more samples of all coils than the image has points, their share
-    of s^2 alone. An error of the image is spread over all of these samples, and no larger than its noise where
-    residuals are above s^2 by a part that no estimate of s^2 is good enough to see; and to fit noise does no more harm
-    there than least squares do.
+    of s^2 alone. An error of the image as large as its noise is spread over all of these samples there, and raises
+    their residuals above s^2 by less than estimates of s^2 are good for; and to fit noise does no more harm than least
+    squares do.
 
     Where there is little noise, W, f and so all weights are near 1. Residuals of single samples say little of what is
     noise, and the largest lie in the centre, which is learned first; over a ring, they say it. The curriculum does not
@@ -56,7 +56,7 @@ class Curriculum:
         free = 1 - _TOLERATED * self._fitted / torch.where(energy > 0, energy, 1)
         self._free = free.clamp(0, 1)[self._ring]
         noisy = self._mask & (self._wiener < 0.5)
-        # Beyond the corner where nothing is hard.
+        # Beyond the corner where nothing is mostly noise.
         last = self._radius.max() + 1
         self._first = torch.where(noisy, self._radius, last).min().clamp_min(_FIRST)
         self._last = self._radius.max() + 5 * _EDGE

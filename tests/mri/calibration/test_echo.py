@@ -8,10 +8,10 @@ from gadgets.mri.calibration.echo import echo
 PLACES = [(4, 6), (1, 2), (7, 0)]
 
 
-def k_space(place, coils=3, matrix=(8, 9)):
+def k_space(place):
     torch.manual_seed(0)
-    data = 0.1 * torch.randn(coils, *matrix, dtype=torch.complex64)
-    data[:, place[0], place[1]] = torch.polar(torch.tensor([3.0, 2.0, 4.0]), torch.tensor([0.5, -2.0, 3.0]))[:coils]
+    data = 0.1 * torch.randn(3, 8, 9, dtype=torch.complex64)
+    data[:, place[0], place[1]] = torch.polar(torch.tensor([3.0, 2.0, 4.0]), torch.tensor([0.5, -2.0, 3.0]))
     return data
 
 
