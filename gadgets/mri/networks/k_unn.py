@@ -43,12 +43,13 @@ class KUnnNetwork(nn.Module):
         self.phase = KernelDecoder(1, matrix, kernel=kernel) if phase else None
         self.register_buffer("weight", radial_weight(matrix, filter), persistent=False)
 
-    def forward(self) -> Tensor:
-        """The coil images (estimate, coil, y, x), of one estimate or of two."""
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """The coil images (estimate, coil, y, x), of one estimate or of two, and sum_coil |c|^2 (y, x)."""
         real, imaginary = self.content().chunk(2)
         x = ifft(torch.complex(real, imaginary) / self.weight, (-2, -1))
         estimates = x if self.phase is None else torch.cat([x, self.phase() * x.conj()])
-        return estimates[:, None] * self.coils()
+        coils = self.coils()
+        return estimates[:, None] * coils, coils.abs().square().sum(dim=0)
 
 
 def radial_weight(matrix: Sequence[int], filter: float) -> Tensor:

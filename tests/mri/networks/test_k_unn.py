@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gadgets.mri.fft import fft
+from gadgets.mri.fft import fft, ifft
 from gadgets.mri.networks.k_unn import KUnnNetwork
 
 
@@ -16,7 +16,7 @@ def test_the_conjugate_of_an_image_has_the_mirrored_k_space(matrix):
             for parameter in decoder.last.parameters():
                 parameter.zero_()
         # Sensitivities and phase are 1 now.
-        direct, mirrored = fft(network()[:, 0], (-2, -1))
+        direct, mirrored = fft(network()[0][:, 0], (-2, -1))
     # Point -k of point k; the first point of an even axis is its own mirror image.
     at = [(2 * (n // 2) - torch.arange(n)) % n for n in matrix]
     torch.testing.assert_close(mirrored, direct[at[0]][:, at[1]].conj(), rtol=1e-4, atol=1e-4)
@@ -34,7 +34,7 @@ def test_both_estimates_are_the_same_for_a_real_object(matrix):
         at = [(2 * (n // 2) - torch.arange(n)) % n for n in matrix]
         k = (k + k[at[0]][:, at[1]].conj()) / 2
         network.content.forward = lambda: torch.stack([k.real, k.imag])
-        direct, mirrored = network()
+        direct, mirrored = network()[0]
     torch.testing.assert_close(direct, mirrored, rtol=1e-4, atol=1e-4)
 
 
@@ -48,5 +48,15 @@ def test_the_weight_of_k_space_is_the_same_at_mirrored_points():
 def test_what_it_makes_at_first_is_small():
     """Beside samples of unit intensity: from as much, a fit stands still for a hundred iterations."""
     torch.manual_seed(0)
-    made = KUnnNetwork(4, (32, 32))().detach()
+    made = KUnnNetwork(4, (32, 32))()[0].detach()
     assert float((KUnnNetwork(4, (32, 32)).weight * fft(made, (-2, -1))).abs().square().mean().sqrt()) < 0.1
+
+
+def test_the_energy_of_sensitivities_is_that_of_coil_images_over_the_image():
+    torch.manual_seed(0)
+    network = KUnnNetwork(3, (16, 16), width=4, layers=2, phase=False)
+    with torch.no_grad():
+        images, norm = network()
+        real, imaginary = network.content().chunk(2)
+        x = ifft(torch.complex(real, imaginary) / network.weight, (-2, -1))[0]
+    torch.testing.assert_close(images[0].abs().square().sum(dim=0), x.abs().square() * norm)
