@@ -113,12 +113,15 @@ def gradient_echo(folder: Path, size: int) -> tuple[Tensor, Tensor]:
     return data, ifft(data, (-2, -1)).norm(dim=0, keepdim=True)
 
 
-def spin_echo(folder: Path, name: str, patient: int) -> tuple[Tensor, Tensor]:
-    """K-space (1, 1, k1, k0) of the second slice of a head at 0.055 T, and its magnitude."""
+def spin_echo(folder: Path, name: str, patient: int, size: int | None = None) -> tuple[Tensor, Tensor]:
+    """K-space (1, 1, k1, k0) of the second slice of a head at 0.055 T, or its middle, and its magnitude."""
     with np.load(folder / "kspace" / "lowfield_0.055T_kspace.npz") as file:
         data = torch.from_numpy(np.ascontiguousarray(file[f"{PATIENTS[patient]}_{name}"][:, :, 1])).to(torch.complex64)[
             None, None
         ]
+    if size is not None:
+        begins = [(n - size) // 2 for n in data.shape[-2:]]
+        data = data[..., begins[0] : begins[0] + size, begins[1] : begins[1] + size]
     return data, ifft(data, (-2, -1)).abs()
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 
 from gadgets.mri.calibration.echo import echo
 from gadgets.mri.calibration.intensity import intensity
@@ -23,10 +22,11 @@ from gadgets.mri.operators.sensitivity import SensitivityOp
 from gadgets.mri.solvers.deadline import late, share
 from gadgets.mri.solvers.fit import Fit, State, fit, load
 from gadgets.mri.solvers.progress import remark, within
+from gadgets.mri.solvers.reach import reached
 
 _PLANE = (-2, -1)
-# The share of the iterations after which fits with a smooth phase and without it are compared.
-_TRIAL = 0.25
+# The iterations after which fits with a smooth phase and without it are compared; at most a quarter of all.
+_TRIAL = 100
 # Where the phase is smooth, samples are then foretold with it up to 1.5 times as badly as without it, which takes
 # longer to over-fit; where it is not, 5 times and more. docs/claims_k_unn.md
 _REFUTED = 2.0
@@ -57,22 +57,22 @@ class KUnn:
 
     `filter`: h = |k|^filter, so that the edge of k-space counts; 0 for none. `tv`: weight of the mean length of
     differences, relative to the intensity; misfits are relative too. `phase`: whether the phase may be smooth. Not all
-    are, those of gradient echoes near air least, and a fit to one that is not makes fringes: a quarter of the
-    iterations is done with a smooth phase and without, and where samples that were held out refute it, which is
+    are, those of gradient echoes near air least, and a fit to one that is not makes fringes: the first 100 iterations,
+    or a quarter, are done with a smooth phase and without, and where samples that were held out refute it, which is
     remarked, the rest is without. What is beyond the reach of sensitivities then stays near 0, one side of k-space that
     is missing above all. `width` and `layers` are those of the network of x. A share `held_out` of the samples is not
     fitted: the iterate is kept that foretells them best. `seed`: of the parameters' first values and of that choice.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
     """
 
-    iterations: int = 400
-    warm_iterations: int = 100
+    iterations: int = 800
+    warm_iterations: int = 200
     rate: float = 2e-3
     width: int = 64
     layers: int = 5
     kernel: int = 7
     filter: float = 0.6
-    tv: float = 0.2
+    tv: float = 0.05
     phase: bool = True
     held_out: float = 0.05
     seed: int = 0
@@ -154,7 +154,7 @@ class KUnn:
 
     def _smooth_or_not(self, data: Tensor, plane: _Plane) -> KUnnNetwork:
         """Networks that are fitted to a plane, with a smooth phase unless that is refuted."""
-        trial = max(1, round(_TRIAL * self.iterations))
+        trial = max(1, min(_TRIAL, self.iterations // 4))
         rest = self.iterations - trial
         total, parts = 2 * trial + rest, math.ceil((2 * trial + rest) / trial)
         networks = [self._network(data, phase=phase) for phase in (True, False)]
@@ -220,9 +220,8 @@ class _Plane:
         y = data / size
         parts = split(KSpace(data=y[:, None], mask=mask[:, None]), method.held_out, np.random.default_rng(method.seed))
         fitted, judged = (_relative(weight * part.mask[0, 0], y) for part in parts)
-        reach = method.kernel // 2
-        reached = max_pool2d(mask.to(weight.dtype), 2 * reach + 1, stride=1, padding=reach)[0] > 0
-        share = torch.where(reached, _REACHED, _UNREACHED).sqrt() * ~mask[0]
+        known = reached(mask[None], method.kernel // 2)[0, 0]
+        share = torch.where(known, _REACHED, _UNREACHED).sqrt() * ~mask[0]
         unknown = weight * share / torch.linalg.vector_norm(weight * y)
         unit = intensity(torch.linalg.vector_norm(ifft(y, _PLANE), dim=0)[None, None])[0, 0]
         return cls(y=y, size=size, fitted=fitted, judged=judged, unknown=unknown, unit=unit, tv=method.tv)

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from gadgets.mri.kspace import KSpace
+from gadgets.mri.solvers.rings import Rings
 
-# Rings of k-space are as wide as so many cycles per field of view of the longest axis.
-_RING = 2.0
 # Where noise is less than one part in so many of the energy, fitting it does less harm than leaving signal.
 _TOLERATED = 30.0
 # The teacher begins with at least this radius, shows all after this share of the iterations, and has an edge so wide.
@@ -43,49 +42,28 @@ class Curriculum:
 
     def __init__(self, kspace: KSpace, noise: Tensor | float, iterations: int, *, hard: bool = False) -> None:
         self._selects = hard
-        self._mask = kspace.mask.expand(1, *kspace.matrix)
-        self._radius = radius(kspace)
-        longest = max(kspace.image_matrix)
-        self._ring = (self._radius * longest / 2 / _RING).long()
-        self._count = self._sum(self._mask.to(self._radius.dtype)) * kspace.n_coils
+        self._rings = Rings(kspace)
         self._noise = 2 * torch.as_tensor(noise, device=kspace.data.device) ** 2
-        samples = kspace.n_coils * self._mask.sum()
+        samples = kspace.n_coils * self._rings.count.sum()
         self._fitted = self._noise * (prod(kspace.image_matrix) / samples).clamp(max=1)
-        energy = self._mean(kspace.data.abs().square())
-        self._wiener = (1 - self._noise / torch.where(energy > 0, energy, 1)).clamp_min(0)[self._ring]
+        energy = self._rings.mean(kspace.data.abs().square())
+        self._wiener = (1 - self._noise / torch.where(energy > 0, energy, 1)).clamp_min(0)[self._rings.index]
         free = 1 - _TOLERATED * self._fitted / torch.where(energy > 0, energy, 1)
-        self._free = free.clamp(0, 1)[self._ring]
-        noisy = self._mask & (self._wiener < 0.5)
+        self._free = free.clamp(0, 1)[self._rings.index]
+        noisy = kspace.mask & (self._wiener < 0.5)
         # Beyond the corner where nothing is mostly noise.
-        last = self._radius.max() + 1
-        self._first = torch.where(noisy, self._radius, last).min().clamp_min(_FIRST)
-        self._last = self._radius.max() + 5 * _EDGE
+        last = self._rings.radius.max() + 1
+        self._first = torch.where(noisy, self._rings.radius, last).min().clamp_min(_FIRST)
+        self._last = self._rings.radius.max() + 5 * _EDGE
         self._iterations = iterations
 
     def __call__(self, iteration: int, squares: Tensor) -> Tensor:
         """Weights (1, k2, k1, k0) in an iteration with squared residuals (coil, k2, k1, k0)."""
         done = min(1.0, iteration / (_SHARE * self._iterations))
         rho = self._first + done * (self._last - self._first).clamp_min(0)
-        teacher = torch.sigmoid((rho - self._radius) / _EDGE) * self._wiener
+        teacher = torch.sigmoid((rho - self._rings.radius) / _EDGE) * self._wiener
         noise = torch.where(self._fitted > 0, self._fitted, 1)
-        left = torch.where(self._fitted > 0, (self._mean(squares) / noise - 1).clamp(0, 1), 1)[self._ring]
+        left = torch.where(self._fitted > 0, (self._rings.mean(squares) / noise - 1).clamp(0, 1), 1)
+        left = left[self._rings.index]
         weights = teacher * (self._free + (1 - self._free) * left)
         return (weights >= 0.5).to(weights.dtype) if self._selects else weights
-
-    def _sum(self, x: Tensor) -> Tensor:
-        rings = torch.zeros(int(self._ring.max()) + 1, dtype=x.dtype, device=x.device)
-        return rings.index_add(0, self._ring.flatten(), x.flatten())
-
-    def _mean(self, energy: Tensor) -> Tensor:
-        """The mean of what samples have, ring by ring."""
-        return self._sum((energy * self._mask).sum(dim=-4, keepdim=True)) / self._count.clamp_min(1)
-
-
-def radius(kspace: KSpace) -> Tensor:
-    """How far samples of a volume are from the centre of k-space, (1, k2, k1, k0): 1 at the end of each axis."""
-    if kspace.trajectory is not None:
-        halves = torch.tensor(kspace.image_matrix, device=kspace.data.device)[:, None, None, None] / 2
-        scaled = torch.where(halves > 0.5, kspace.trajectory.abs() / halves, 0)
-        return torch.linalg.vector_norm(scaled, dim=-4, keepdim=True).expand(1, *kspace.matrix)
-    axes = [(torch.arange(n, device=kspace.data.device) - n // 2) / max(1, n / 2) for n in kspace.matrix]
-    return torch.stack(torch.meshgrid(*axes, indexing="ij")).norm(dim=0)[None]

@@ -5,12 +5,17 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from gadgets.mri.calibration.splits import splitter
+from gadgets.mri.fft import fft
+from gadgets.mri.kspace import KSpace
 from gadgets.mri.networks.field import Field
 from gadgets.mri.networks.fourier_features import FourierFeatures
 from gadgets.mri.quality.errors import nrmse
+from gadgets.mri.solvers import generator
 from gadgets.mri.solvers.generator import Schedule, generated
+from gadgets.mri.solvers.rings import Rings, radius
 from tests.support.heads import scan
 
 SCHEDULE = Schedule(iterations=100, warm_iterations=20, rate=5e-3, patience=0)
@@ -89,3 +94,62 @@ def test_an_empty_scan_is_an_empty_image(head):
     kspace, csm, _ = head
     image, _ = generated(replace(kspace, data=0 * kspace.data), csm, field, SCHEDULE, divide=splitter(0.1, 0))
     assert image.abs().max() < 0.05
+
+
+def test_held_out_samples_stand_for_all_of_k_space(head, monkeypatch):
+    """Were they counted as they are, the middle would be what fits are stopped by."""
+    kspace, csm, _ = head
+    at = radius(kspace)
+    inner, bright = at < 0.5, 9 * kspace.data.abs().max()
+    # Of the middle, all are held out, and all errors are 1; beyond, a fourth, with errors of a hundred.
+    held = kspace.mask & (inner | (torch.arange(24) % 4 == 0))
+    volume = replace(kspace, data=bright * torch.where(inner, 1.0, 10.0) * kspace.mask * torch.ones_like(kspace.data))
+    found = []
+    fit = generator.fit
+
+    def noted(module, loss, *, validate, **named):
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.zero_()
+            found.append(float(validate()))
+        return fit(module, loss, validate=validate, **named)
+
+    def divide(one):
+        parts = (replace(one, data=one.data * mask, mask=mask) for mask in (one.mask & ~held, held))
+        found.append(float((one.data[0] * inner).abs().amax() ** 2))
+        return tuple(parts)
+
+    monkeypatch.setattr(generator, "fit", noted)
+    generated(volume, csm, field, replace(SCHEDULE, iterations=1), divide=divide)
+    unit, validation = found
+    # The middle is a fifth of k-space, and more than half of what is held out.
+    share = float((Rings(volume).representing() * ~inner).sum() / at.numel())
+    assert float((held & inner).sum()) > float((held & ~inner).sum())
+    assert validation / unit == pytest.approx(1 + 99 * share, rel=0.1)
+
+
+class Free(nn.Module):
+    """An image that can be anything, and is noise at first."""
+
+    def __init__(self, matrix):
+        super().__init__()
+        self.values = nn.Parameter(torch.randn(2, 1, *matrix, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self):
+        return torch.complex(*self.values)
+
+
+def test_one_side_that_is_missing_is_not_filled(head, monkeypatch):
+    """Neither samples nor maps tell anything of it."""
+    _, csm, truth = head
+    lines = (torch.arange(24) < 15)[:, None].expand(1, 1, 24, 24)
+    part = KSpace(data=fft(csm * truth, (-3, -2, -1)) * lines, mask=lines)
+    schedule = replace(SCHEDULE, iterations=400, rate=0.05)
+
+    def beyond():
+        image, _ = generated(part, csm, Free, schedule)
+        return float(fft(csm * image, (-3, -2, -1))[:, :, 19:].norm())
+
+    restrained = beyond()
+    monkeypatch.setattr(generator, "_UNREACHED", 0.0)
+    assert restrained < 0.1 * beyond()
