@@ -4,9 +4,10 @@ Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_k_unn [--size 64]
 First, heads of 12 ellipses with faint texture and a smooth phase, six Gaussian coils, and noise of 0.005 of the
 brightest point; the same with the magnitudes of three patients at 3 T; then spin echoes of three heads at 0.055 T, one
 coil, as they were measured, and the middle of their k-space, where there is less noise; then the middle of that of a
-gradient-echo brain at 3 T, its 16 channels compressed to six. PSNR of magnitudes, over all of the image; the truth of what was simulated has no noise, that of the others its
-own. SAKE* has the rank that is best against the truth, which no patient's scan can give. `limit`: of an image without
-any error but the noise of the samples that were left out, which the truth has. Needs matplotlib.
+gradient-echo brain at 3 T, its 16 channels compressed to six. PSNR of magnitudes, over all of the image; the truth of
+what was simulated has no noise, that of the others its own. SAKE* has the rank that is best against the truth, which no
+patient's scan can give. `limit`: of an image without any error but the noise of the samples that were left out, which
+the truth has. Needs matplotlib.
 """
 
 from __future__ import annotations
