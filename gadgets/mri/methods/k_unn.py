@@ -72,7 +72,7 @@ class KUnn:
     layers: int = 5
     kernel: int = 7
     filter: float = 0.6
-    tv: float = 0.05
+    tv: float = 0.1
     phase: bool = True
     held_out: float = 0.05
     seed: int = 0
