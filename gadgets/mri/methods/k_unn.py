@@ -57,16 +57,16 @@ class KUnn:
 
     `filter`: h = |k|^filter, so that the edge of k-space counts; 0 for none. `tv`: weight of the mean length of
     differences, relative to the intensity; misfits are relative too. `phase`: whether the phase may be smooth. Not all
-    are, those of gradient echoes near air least, and a fit to one that is not makes fringes: the first 100 iterations,
-    or a quarter, are done with a smooth phase and without, and where samples that were held out refute it, which is
-    remarked, the rest is without. What is beyond the reach of sensitivities then stays near 0, one side of k-space that
+    are, those of gradient echoes near air least, and a fit to one that is not makes fringes: before, 100 iterations, or
+    a quarter, are done with a smooth phase and without, and where samples that were held out refute it, which is
+    remarked, the fit is without. What is beyond the reach of sensitivities then stays near 0, one side of k-space that
     is missing above all. `width` and `layers` are those of the network of x. A share `held_out` of the samples is not
     fitted: the iterate is kept that foretells them best. `seed`: of the parameters' first values and of that choice.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
     """
 
-    iterations: int = 800
-    warm_iterations: int = 200
+    iterations: int = 600
+    warm_iterations: int = 150
     rate: float = 2e-3
     width: int = 64
     layers: int = 5
@@ -155,8 +155,7 @@ class KUnn:
     def _smooth_or_not(self, data: Tensor, plane: _Plane) -> KUnnNetwork:
         """Networks that are fitted to a plane, with a smooth phase unless that is refuted."""
         trial = max(1, min(_TRIAL, self.iterations // 4))
-        rest = self.iterations - trial
-        total, parts = 2 * trial + rest, math.ceil((2 * trial + rest) / trial)
+        total, parts = 2 * trial + self.iterations, math.ceil((2 * trial + self.iterations) / trial)
         networks = [self._network(data, phase=phase) for phase in (True, False)]
         fits = []
         for i, network in enumerate(networks):
@@ -166,16 +165,15 @@ class KUnn:
         refuted = smooth > _REFUTED * rough
         if refuted:
             remark("its phase is not smooth, as samples that were held out tell, and not taken to be")
-        network, found = networks[refuted], fits[refuted]
-        if not rest:
-            return network
+        # From the beginning: with the rate of a beginning, a fit that has come to its end is thrown out of what it found.
+        network, found = self._network(data, phase=not refuted), fits[refuted]
         try:
             with within(2 * trial, total):
-                final = plane.fit(network, rest, self.rate)
+                final = plane.fit(network, self.iterations, self.rate)
         except TimeoutError:
             # Before it began: what the trial has found is there.
             late(begun=True)
-            return network
+            return networks[refuted]
         if final.validation.min() > found.validation.min():
             network.load_state_dict(found.state)
         return network

@@ -141,7 +141,7 @@ def test_progress_is_told_of_the_whole(fitted):
     with listening(lambda done, total, _: told.append((done, total))):
         replace(SMALL, iterations=40)(kspace)
     done, totals = zip(*told, strict=True)
-    assert set(totals) == {50} and done[-1] == 50
+    assert set(totals) == {60} and done[-1] == 60
     assert list(done) == sorted(done)
 
 
@@ -225,7 +225,7 @@ def test_a_deadline_after_the_trial_leaves_what_that_found(fitted, monkeypatch):
     monkeypatch.setattr(k_unn, "fit", thrice)
     with deadline(2.0) as limit:
         image = replace(SMALL, iterations=8)(kspace)
-    assert limit.met and len(done) == 3 and done[2] is done[0]
+    assert limit.met and len(done) == 3
     assert image.isfinite().all() and image.any()
 
 
