@@ -165,7 +165,7 @@ class KUnn:
         refuted = smooth > _REFUTED * rough
         if refuted:
             remark("its phase is not smooth, as samples that were held out tell, and not taken to be")
-        # From the beginning: with the rate of a beginning, a fit that has come to its end is thrown out of what it found.
+        # Anew: with the rate of a beginning, a fit that has come to its end is thrown out of what it found.
         network, found = self._network(data, phase=not refuted), fits[refuted]
         try:
             with within(2 * trial, total):
