@@ -27,7 +27,7 @@ from gadgets.mri.solvers.reach import reached
 _PLANE = (-2, -1)
 # The iterations after which fits with a smooth phase and without it are compared; at most a quarter of all.
 _TRIAL = 100
-# Where the phase is smooth, samples are then foretold with it up to 1.5 times as badly as without it, which takes
+# Where the phase is smooth, samples are then foretold with it up to 1.6 times as badly as without it, which takes
 # longer to over-fit; where it is not, 5 times and more. docs/claims_k_unn.md
 _REFUTED = 2.0
 # Weights of samples that were not acquired, where no phase foretells them: of those that the kernel of sensitivities
