@@ -50,9 +50,11 @@ class Generated(Fitted):
     """Those whose network makes the image out of nothing. Such a method is its paper, and what makes its network.
 
     No data but the scan's are needed, and time: the network is fitted to each volume anew. It learns the image before
-    the noise. held_out: a share of the samples that is not fitted but foretold; the image is the mean of those that
-    foretell it about as well as the best one. 0 for none, which keeps the last. patience: after how many times 25
-    iterations without a better iterate to stop, 0 for never.
+    the noise. Cartesian k-space out of the reach of all samples, as one side that is missing, stays near 0.
+
+    held_out: a share of the samples that is not fitted but foretold, and stands for all of k-space; the image is the
+    mean of those that foretell it about as well as the best one. 0 for none, which keeps the last. patience: after how
+    many times 25 iterations without a better iterate to stop, 0 for never.
     """
 
     iterations: int = 1500
