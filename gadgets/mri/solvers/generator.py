@@ -65,8 +65,7 @@ def generated(
     what `generator` makes. `divide` takes samples from the fit, which it is validated on: mean |A G_p - y|^2, in which
     they stand for all of k-space, ring by ring; the image is the mean of those that are as good as the best one.
     Without, it is the last one. Where no sample of Cartesian k-space is within the reach of sensitivities, the image's
-    is to stay near 0. `weights` are made from the
-    samples that are fitted; without, they are 1.
+    is to stay near 0. `weights` are made from the samples that are fitted; without, they are 1.
 
     Raises ValueError for samples that are not finite, for maps of other shape, and for a start of another generator.
     """
