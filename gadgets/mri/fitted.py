@@ -92,10 +92,12 @@ class ZeroShot(Fitted):
     """Those whose unrolled network has to predict samples from others. Such a method is its paper, and its network.
 
     unrolled: alternations of network and data. tolerance: by what part of the least error of held-out samples others
-    may lie above it, for their images to be averaged.
+    may lie above it, for their images to be averaged. members: how many networks there are, of whose images the mean is
+    taken.
     """
 
     tolerance: ClassVar[float] = 0.0
+    members: ClassVar[int] = 1
 
     iterations: int = 200
     warm_iterations: int = 50
@@ -118,6 +120,7 @@ class ZeroShot(Fitted):
             rate=self.rate,
             seed=self.seed,
             tolerance=self.tolerance,
+            members=self.members,
             start=start,
             penalty=self.penalty,
         )

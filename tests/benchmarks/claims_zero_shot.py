@@ -72,7 +72,7 @@ def watched(method: Callable[[KSpace, Tensor], Tensor], kspace: KSpace, csm: Ten
         def look(done: int, total: int, text: str) -> None:
             with torch.no_grad():
                 course.done.append(done)
-                course.images.append(module(everything)[0] * inside)
+                course.images.append(module(everything) * inside)
 
         with listening(look):
             found = learn(module, volume, maps, **settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
@@ -100,8 +100,42 @@ class Alternation(nn.Module):
         return self.network
 
 
+class Members(nn.Module):
+    """Networks that learn each by itself, and of whose images the mean is taken: what they make up differs.
+
+    Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017. arXiv:1612.01474
+    """
+
+    def __init__(self, members: Sequence[Alternation]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, samples: Samples) -> Tensor:
+        """The image."""
+        return torch.stack([member(samples)[0] for member in self.members]).mean(dim=0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Lesson:
+    """Samples that teach, as pairs of those that are shown and those to predict, and samples to stop by.
+
+    training: all that are in pairs.
+    """
+
+    shown: Sequence[Samples]
+    held: Sequence[Samples]
+    training: Samples
+    stop: Samples
+
+    @classmethod
+    def of(cls, kspace: KSpace, csm: Tensor, random: np.random.Generator, pairs: int) -> _Lesson:
+        parts, (seen, stop) = split_zero_shot(kspace, random, pairs=pairs)
+        shown, held = zip(*[[Samples.of(part, csm) for part in pair] for pair in parts], strict=True)
+        return cls(shown=shown, held=held, training=Samples.of(seen, csm), stop=Samples.of(stop, csm))
+
+
 def learn(
-    module: Alternation,
+    module: Members,
     kspace: KSpace,
     csm: Tensor,
     *,
@@ -111,34 +145,33 @@ def learn(
     tolerance: float = 0.0,
     penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
 ) -> Fit:
-    """Fit `module` to one volume: from some of its samples, it has to predict others, which it was not shown.
+    """Fit `module` to one volume: from some of its samples, each member has to predict others, which it was not shown.
 
-    Of all samples, points taken at random with a Gaussian density, a fifth are held out for good. What is predicted of
-    them, from all others, decides which iterate is kept: as a mean over a few looks, and with a learning rate that
-    falls to 0, so that neighbouring iterates differ little; `tolerance` is that of `fit`. Of the others, each iteration
-    holds out two fifths, in one of ten ways, and lowers their error (`Samples.error`). `penalty`, of the last z and of
-    the samples of the training, is added to it.
+    Of all samples, points taken at random with a Gaussian density, a fifth are held out for good, others for each
+    member. What is predicted of them, from all others, decides which iterate is kept: as a mean over members and a few
+    looks, and with a learning rate that falls to 0, so that neighbouring iterates differ little; `tolerance` is that of
+    `fit`. Of the others, each iteration holds out two fifths, in one of ten ways, and lowers their error
+    (`Samples.error`). `penalty`, of the last z and of the samples of the training, is added to it.
     Yaman, Hosseini and Akcakaya, ICLR 2022. doi:10.48550/arXiv.2102.07737
     """
-    pairs, (seen, stop) = split_zero_shot(kspace, np.random.default_rng(seed), pairs=min(_PAIRS, max(iterations, 1)))
-    shown, held = zip(*[[Samples.of(part, csm) for part in pair] for pair in pairs], strict=True)
-    training, last = Samples.of(seen, csm), Samples.of(stop, csm)
+    pairs = min(_PAIRS, max(iterations, 1))
+    lessons = [
+        (member, _Lesson.of(kspace, csm, np.random.default_rng(seed + i), pairs))
+        for i, member in enumerate(module.members)
+    ]
 
     def loss(iteration: int) -> Tensor:
-        which = iteration % len(pairs)
-        x, z = module(shown[which])
-        value: Tensor = held[which].error(x)
-        return value if penalty is None else value + penalty(z, training)
+        which, total = iteration % pairs, []
+        for member, lesson in lessons:
+            x, z = member(lesson.shown[which])
+            value: Tensor = lesson.held[which].error(x)
+            total.append(value if penalty is None else value + penalty(z, lesson.training))
+        return torch.stack(total).sum()
 
-    return fit(
-        module,
-        loss,
-        iterations=iterations,
-        rate=rate,
-        validate=lambda: last.error(module(training)[0]),
-        every=_EVERY,
-        tolerance=tolerance,
-    )
+    def validate() -> Tensor:
+        return torch.stack([lesson.stop.error(member(lesson.training)[0]) for member, lesson in lessons]).mean()
+
+    return fit(module, loss, iterations=iterations, rate=rate, validate=validate, every=_EVERY, tolerance=tolerance)
 
 
 def reconstruct(
@@ -150,16 +183,17 @@ def reconstruct(
     rate: float,
     seed: int,
     tolerance: float = 0.0,
+    members: int = 1,
     start: State | None = None,
     penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
 ) -> tuple[Tensor, State]:
-    """Images (*other, 1, z, y, x) of modules that `learn`, and what that of the last volume learned.
+    """Images (*other, 1, z, y, x) of modules that `learn`, and what those of the last volume learned.
 
-    Each volume has a module of its own, made by `build` for its maps (coil, z, y, x); all begin with the same numbers,
-    those of `start` or drawn from `seed`. Volumes are divided by their intensity, and operators by what their norm is
-    at most. The image is made of all samples: the mean of those of all iterates whose error of the samples to stop by
-    is within `tolerance` of the least. It is 0 outside the support of the maps. What random numbers others draw is left
-    as it was.
+    Each volume has `members` modules of its own, made by `build` for its maps (coil, z, y, x); they begin with the same
+    numbers in each, those of `start` or drawn from `seed`. Volumes are divided by their intensity, and operators by
+    what their norm is at most. The image is made of all samples: the mean of those of all iterates whose error of the
+    samples to stop by is within `tolerance` of the least. It is 0 outside the support of the maps. What random numbers
+    others draw is left as it was.
 
     Raises ValueError for samples that are not finite, for maps of other shape, and for a `start` of another module.
     """
@@ -177,7 +211,7 @@ def reconstruct(
                 with torch.random.fork_rng(devices=[]):
                     # Of this generator alone: torch.manual_seed would move those of devices, too.
                     torch.default_generator.manual_seed(seed)
-                    module = build(maps).to(volume.data.device)
+                    module = Members([build(maps) for _ in range(members)]).to(volume.data.device)
                 if start is not None:
                     load(module, start)
                 found = learn(
@@ -191,13 +225,9 @@ def reconstruct(
                     penalty=penalty,
                 )
                 state, whole = found.state, Samples.of(volume, maps)
-                image = found.mean(module, partial(_image, module, whole))
+                image = found.mean(module, partial(module, whole))
                 images.append(unit * image * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape((*kspace.other, *images[0].shape)), state
-
-
-def _image(module: Alternation, samples: Samples) -> Tensor:
-    return module(samples)[0]
 
 
 def _ratio(error: Tensor, size: Tensor) -> Tensor:

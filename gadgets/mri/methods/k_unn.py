@@ -22,7 +22,7 @@ from gadgets.mri.operators.sensitivity import SensitivityOp
 from gadgets.mri.solvers.deadline import late, share
 from gadgets.mri.solvers.fit import Fit, State, fit, load
 from gadgets.mri.solvers.progress import remark, within
-from gadgets.mri.solvers.reach import reached
+from gadgets.mri.solvers.reach import mirrored, reached
 
 _PLANE = (-2, -1)
 # The iterations after which fits with a smooth phase and without it are compared; at most a quarter of all.
@@ -34,6 +34,11 @@ _REFUTED = 2.0
 # does not reach from any that was, of which nothing can be known, and of the others. Without, the networks would fill
 # k-space with as much as they find elsewhere.
 _UNREACHED, _REACHED = 0.1, 0.003
+# The same where the phase is smooth: of samples that are not reached from any that was acquired, nor from its mirror
+# image. Edges tell something of them; without, fits go on to fill them when all else is found. docs/claims_k_unn.md
+_BEYOND = 0.01
+# By what part validation may be more than its least, to be as good: the mean of such iterates is taken.
+_AS_GOOD = 0.05
 # What c lacks x makes up for, but not where all coils have 0: fits around such a point end with stripes there. The
 # weight of log(sum_c |c|^2)^2 is small enough to leave sensitivities as they are elsewhere; that sum counts as at least
 # the second figure, so that the logarithm is finite.
@@ -60,8 +65,9 @@ class KUnn:
     are, those of gradient echoes near air least, and a fit to one that is not makes fringes: before, 100 iterations, or
     a quarter, are done with a smooth phase and without, and where samples that were held out refute it, which is
     remarked, the fit is without. What is beyond the reach of sensitivities then stays near 0, one side of k-space that
-    is missing above all. `width` and `layers` are those of the network of x. A share `held_out` of the samples is not
-    fitted: the iterate is kept that foretells them best. `seed`: of the parameters' first values and of that choice.
+    is missing above all; with a smooth phase, what they do not reach from mirror images either. `width` and `layers`
+    are those of the network of x. A share `held_out` of the samples is not fitted: the image is the mean of the
+    iterates that foretell them best. `seed`: of the parameters' first values and of that choice.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
     """
 
@@ -143,17 +149,17 @@ class KUnn:
             load(network, start)
             # A warm fit is the end of a long one, with its rate: more would undo what was found.
             part = min(self.warm_iterations / self.iterations, 1.0)
-            plane.fit(network, self.warm_iterations, self.rate * math.sin(math.pi / 2 * part) ** 2)
+            found = plane.fit(network, self.warm_iterations, self.rate * math.sin(math.pi / 2 * part) ** 2)
         elif self.phase:
-            network = self._smooth_or_not(data, plane)
+            network, found = self._smooth_or_not(data, plane)
         else:
             network = self._network(data, phase=False)
-            plane.fit(network, self.iterations, self.rate)
-        with torch.no_grad():
-            return network, torch.where(mask, data, at.displaced(plane.estimate(network)))
+            found = plane.fit(network, self.iterations, self.rate)
+        estimate = found.mean(network, lambda: plane.estimate(network))
+        return network, torch.where(mask, data, at.displaced(estimate))
 
-    def _smooth_or_not(self, data: Tensor, plane: _Plane) -> KUnnNetwork:
-        """Networks that are fitted to a plane, with a smooth phase unless that is refuted."""
+    def _smooth_or_not(self, data: Tensor, plane: _Plane) -> tuple[KUnnNetwork, Fit]:
+        """Networks that are fitted to a plane, with a smooth phase unless that is refuted, and their fit."""
         trial = max(1, min(_TRIAL, self.iterations // 4))
         total, parts = 2 * trial + self.iterations, math.ceil((2 * trial + self.iterations) / trial)
         networks = [self._network(data, phase=phase) for phase in (True, False)]
@@ -166,17 +172,16 @@ class KUnn:
         if refuted:
             remark("its phase is not smooth, as samples that were held out tell, and not taken to be")
         # Anew: with the rate of a beginning, a fit that has come to its end is thrown out of what it found.
-        network, found = self._network(data, phase=not refuted), fits[refuted]
+        network, tried = self._network(data, phase=not refuted), (networks[refuted], fits[refuted])
         try:
             with within(2 * trial, total):
                 final = plane.fit(network, self.iterations, self.rate)
         except TimeoutError:
             # Before it began: what the trial has found is there.
             late(begun=True)
-            return networks[refuted]
-        if final.validation.min() > found.validation.min():
-            network.load_state_dict(found.state)
-        return network
+            return tried
+        worse = final.validation.min() > (1 + _AS_GOOD) * fits[refuted].validation.min()
+        return tried if worse else (network, final)
 
     def _network(self, data: Tensor, *, phase: bool) -> KUnnNetwork:
         """The networks for k-space (coil, k1, k0), as they begin."""
@@ -199,8 +204,9 @@ class KUnn:
 class _Plane:
     """What networks are fitted to: k-space y (coil, k1, k0) of about unit intensity per sample, its echo in the centre.
 
-    size: what it was divided by. fitted, judged, unknown: weights of samples, of those that are seen, those that are
-    held out, and those that were not acquired. unit: the intensity of the image. tv: the weight of its edges.
+    size: what it was divided by. fitted, judged, unknown, beyond: weights of samples, of those that are seen, those
+    that are held out, and those that were not acquired, without a smooth phase and with one. unit: the intensity of the
+    image. tv: the weight of its edges.
     """
 
     y: Tensor
@@ -208,6 +214,7 @@ class _Plane:
     fitted: Tensor
     judged: Tensor
     unknown: Tensor
+    beyond: Tensor
     unit: Tensor
     tv: float
 
@@ -218,11 +225,14 @@ class _Plane:
         y = data / size
         parts = split(KSpace(data=y[:, None], mask=mask[:, None]), method.held_out, np.random.default_rng(method.seed))
         fitted, judged = (_relative(weight * part.mask[0, 0], y) for part in parts)
-        known = reached(mask[None], method.kernel // 2)[0, 0]
-        share = torch.where(known, _REACHED, _UNREACHED).sqrt() * ~mask[0]
-        unknown = weight * share / torch.linalg.vector_norm(weight * y)
+        missing = weight * ~mask[0] / torch.linalg.vector_norm(weight * y)
+        near, either = (reached(one[None], method.kernel // 2)[0, 0] for one in (mask, mask | mirrored(mask)))
+        unknown = missing * torch.where(near, _REACHED, _UNREACHED).sqrt()
+        beyond = missing * torch.where(either, 0, _BEYOND).sqrt()
         unit = intensity(torch.linalg.vector_norm(ifft(y, _PLANE), dim=0)[None, None])[0, 0]
-        return cls(y=y, size=size, fitted=fitted, judged=judged, unknown=unknown, unit=unit, tv=method.tv)
+        return cls(
+            y=y, size=size, fitted=fitted, judged=judged, unknown=unknown, beyond=beyond, unit=unit, tv=method.tv
+        )
 
     def fit(self, network: KUnnNetwork, iterations: int, rate: float) -> Fit:
         gradient = FiniteDifferenceOp(_PLANE)
@@ -231,15 +241,15 @@ class _Plane:
             images, norm = network()
             energy = images.abs().square().sum(dim=1).mean(dim=0) / self.unit.square() + _ROUNDED**2
             edges = gradient(energy.sqrt()).square().sum(dim=0)
-            # Samples that were not acquired are 0 in y, and to stay near it where no phase foretells them.
-            weight = self.fitted if network.phase is not None else self.fitted + self.unknown
+            # Samples that were not acquired are 0 in y, and to stay near it where nothing foretells them.
+            weight = self.fitted + (self.unknown if network.phase is None else self.beyond)
             length = (edges + _ROUNDED**2).sqrt().mean()
             return _misfit(weight, images, self.y) + self.tv * length + _EVEN * _unevenness(norm, energy.detach())
 
         def validate() -> Tensor:
             return _misfit(self.judged, network()[0], self.y)
 
-        return fit(network, loss, iterations=iterations, rate=rate, validate=validate)
+        return fit(network, loss, iterations=iterations, rate=rate, validate=validate, tolerance=_AS_GOOD)
 
     def estimate(self, network: KUnnNetwork) -> Tensor:
         """K-space (coil, k1, k0) as the network has it."""

@@ -15,3 +15,12 @@ def reached(mask: Tensor, points: int) -> Tensor:
     size = [min(2 * points + 1, 2 * length - 1) for length in mask.shape[-3:]]
     padding = [width // 2 for width in size]
     return max_pool3d(mask.float(), size, stride=1, padding=padding) > 0
+
+
+def mirrored(mask: Tensor) -> Tensor:
+    """Where conjugates of samples are, about the centre of the last two axes: (*, k1, k0) from a mask of that shape.
+
+    They are k-space of the conjugate of the image.
+    """
+    # The centre of an even number of points is not in their middle.
+    return mask.flip((-2, -1)).roll([1 - length % 2 for length in mask.shape[-2:]], (-2, -1))

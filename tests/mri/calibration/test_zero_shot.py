@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gadgets.mri.calibration.splits import split_zero_shot
-from gadgets.mri.calibration.zero_shot import Alternation, Samples, learn, reconstruct
+from gadgets.mri.calibration.zero_shot import Alternation, Members, Samples, learn, reconstruct
 from gadgets.mri.networks.residual_cnn import ResidualCnn
 from gadgets.mri.operators.encoding import encoding
 from tests.support.heads import scan
@@ -57,7 +57,7 @@ def test_samples_to_stop_by_do_not_teach(head):
     _, (_, stop) = split_zero_shot(kspace, np.random.default_rng(3), pairs=4)
     other = replace(kspace, data=torch.where(stop.mask, -kspace.data, kspace.data))
     # One look, at the end: it keeps what there is.
-    found = [learn(alternation(), k, csm, iterations=1, rate=1e-3, seed=3) for k in (kspace, other)]
+    found = [learn(Members([alternation()]), k, csm, iterations=1, rate=1e-3, seed=3) for k in (kspace, other)]
     for name, value in found[0].state.items():
         assert value.equal(found[1].state[name])
     assert found[1].validation > 1.2 * found[0].validation
@@ -66,11 +66,11 @@ def test_samples_to_stop_by_do_not_teach(head):
 def test_who_knows_another_scan_needs_a_third_of_the_iterations(head):
     """Of the same head, with other noise: what is predicted of samples that were held out is as good."""
     kspace, csm, image = head
-    known = learn(alternation(), kspace, csm, iterations=90, rate=3e-3, seed=0)
+    known = learn(Members([alternation()]), kspace, csm, iterations=90, rate=3e-3, seed=0)
     noise = torch.randn(kspace.data.shape, dtype=kspace.data.dtype, generator=torch.Generator().manual_seed(1))
     following = replace(kspace, data=encoding(kspace, csm)(image) + 2**0.5 * 0.01 * noise * kspace.mask)
-    cold = learn(alternation(), following, csm, iterations=90, rate=3e-3, seed=0)
-    warm = alternation()
+    cold = learn(Members([alternation()]), following, csm, iterations=90, rate=3e-3, seed=0)
+    warm = Members([alternation()])
     warm.load_state_dict(known.state)
     # Noise alone moves the error of some 60 points of 4 coils by several percent.
     assert learn(warm, following, csm, iterations=30, rate=3e-3, seed=0).validation.min() < 1.02 * cold.validation.min()
@@ -89,9 +89,25 @@ def test_each_volume_has_its_own_network(head):
         torch.testing.assert_close(state[name], value)
 
 
+def test_members_learn_each_by_itself(head):
+    """From other samples; the image is the mean of theirs."""
+    kspace, csm, _ = head
+    settings = {"iterations": 2, "rate": 1e-3}
+    both = Members([alternation(1), alternation(2)])
+    learn(both, kspace, csm, seed=5, **settings)
+    alone = [Members([alternation(1 + i)]) for i in range(2)]
+    for i, one in enumerate(alone):
+        learn(one, kspace, csm, seed=5 + i, **settings)
+    samples = Samples.of(kspace, csm)
+    with torch.no_grad():
+        images = [one(samples) for one in alone]
+        torch.testing.assert_close(both(samples), (images[0] + images[1]) / 2)
+    assert (images[0] - images[1]).norm() > 1e-3 * images[0].norm()
+
+
 def test_a_start_of_another_network_is_refused(head):
     kspace, csm, _ = head
-    other = Alternation(ResidualCnn(width=9, layers=3), 3).state_dict()
+    other = Members([Alternation(ResidualCnn(width=9, layers=3), 3)]).state_dict()
     with pytest.raises(ValueError, match=r"network.layers.0.weight \(\(9, 2, 3, 3\) instead of \(8, 2, 3, 3\)\)"):
         reconstruct(lambda _: alternation(), kspace, csm, iterations=1, rate=1e-3, seed=0, start=other)
 

@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from gadgets.mri.calibration.echo import echo
 from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods import k_unn
 from gadgets.mri.methods.k_unn import KUnn
 from gadgets.mri.solvers.deadline import deadline
 from gadgets.mri.solvers.progress import listening
+from tests.support.iterates import iterates
 from tests.support.smooth_phase import part, smooth_phase
 
 N = 32
@@ -99,6 +101,28 @@ def test_what_nothing_foretells_stays_small(fitted):
     assert full[:, -8:].norm() < 0.5 * full[:, 1:9].norm()
 
 
+def test_what_mirror_images_do_not_reach_either_is_kept_small(monkeypatch):
+    """With a smooth phase; edges tell something of lines beyond all samples, so that there is no more than that."""
+    kspace = part(smooth_phase(N, 4)[0], k1=slice(10, 23))
+    energies = []
+    for weight in (k_unn._BEYOND, 0.0):
+        monkeypatch.setattr(k_unn, "_BEYOND", weight)
+        _, full = SMALL._completed(kspace.data[:, 0], kspace.mask[0], None)
+        energies.append(float(full[:, [*range(7), *range(26, N)]].abs().square().sum()))
+    assert 0 < energies[0] < 0.5 * energies[1]
+
+
+def test_the_image_is_the_mean_of_iterates_that_foretell_samples_about_as_well(fitted, monkeypatch):
+    kspace, *_ = fitted
+    found, fits = iterates(monkeypatch)
+    monkeypatch.setattr(k_unn, "_AS_GOOD", 0.5)
+    _, full = replace(SMALL, phase=False, iterations=60)._completed(kspace.data[:, 0], kspace.mask[0], None)
+    assert len(found) == int((fits[0].validation <= 1.5 * fits[0].validation.min()).sum()) > 1
+    mean = echo(kspace.data[:, 0]).displaced(torch.stack(found).mean(dim=0))
+    torch.testing.assert_close(full[:, -12:], mean[:, -12:])
+    assert (found[0] - found[-1]).norm() > 1e-2 * found[0].norm()
+
+
 def test_a_smooth_phase_is_not_refuted(fitted):
     kspace, _, _, state = fitted
     assert any(name.startswith("phase.") for name in state)
@@ -141,8 +165,7 @@ def test_progress_is_told_of_the_whole(fitted):
     with listening(lambda done, total, _: told.append((done, total))):
         replace(SMALL, iterations=40)(kspace)
     done, totals = zip(*told, strict=True)
-    assert set(totals) == {60} and done[-1] == 60
-    assert list(done) == sorted(done)
+    assert set(totals) == {60} and done[-1] == 60 and list(done) == sorted(done)
 
 
 def test_what_was_acquired_is_kept(fitted):

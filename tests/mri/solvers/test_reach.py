@@ -1,9 +1,10 @@
 """What sensitivities of a few points tell of samples that were not acquired."""
 
+import pytest
 import torch
 
 from gadgets.mri.fft import fft, ifft
-from gadgets.mri.solvers.reach import reached
+from gadgets.mri.solvers.reach import mirrored, reached
 
 
 def test_it_is_where_a_kernel_spreads_samples_to():
@@ -28,3 +29,11 @@ def test_planes_beside_each_other_are_reached():
     mask = torch.zeros(1, 9, 4, 4, dtype=torch.bool)
     mask[:, 4] = True
     assert reached(mask, 1)[0].flatten(1).all(dim=1).nonzero().flatten().tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize("matrix", [(8, 8), (9, 9), (8, 9)])
+def test_mirror_images_are_where_the_conjugate_of_an_image_has_its_samples(matrix):
+    torch.manual_seed(0)
+    mask = torch.rand(1, *matrix) < 0.2
+    conjugate = fft(ifft(mask * torch.randn(1, *matrix, dtype=torch.complex64), (-2, -1)).conj(), (-2, -1))
+    assert mirrored(mask).equal(conjugate.abs() > 1e-4)
