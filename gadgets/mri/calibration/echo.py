@@ -15,12 +15,14 @@ class Echo:
     """The strongest sample of a plane of k-space.
 
     offset: its place from the centre along (k1, k0), in points. phases: exp(i phase) of that sample in each coil,
-    (coil, 1, 1); 1 where there is none. A delay of the gradients, or a gradient in the object, displaces the echo, and
-    with it the centre about which k-space of an image of smooth phase resembles its own mirror image.
+    (coil, 1, 1); 1 where there is none. strengths: its magnitudes (coil,), of norm 1, if there is a signal. A delay of
+    the gradients, or a gradient in the object, displaces the echo, and with it the centre about which k-space of an
+    image of smooth phase resembles its own mirror image.
     """
 
     offset: tuple[int, int]
     phases: Tensor
+    strengths: Tensor
 
     def centred(self, data: Tensor) -> Tensor:
         """K-space (coil, k1, k0), around its borders, with the echo in the centre, where all coils have phase 0."""
@@ -42,4 +44,9 @@ def echo(data: Tensor) -> Echo:
     sample = data[:, at[0], at[1], None, None]
     size = sample.abs()
     phases = torch.where(size > 0, sample / torch.where(size > 0, size, 1), 1)
-    return Echo(offset=(at[0] - strength.shape[0] // 2, at[1] - strength.shape[1] // 2), phases=phases)
+    strengths = size.flatten() / size.max().clamp_min(torch.finfo(size.dtype).tiny)
+    return Echo(
+        offset=(at[0] - strength.shape[0] // 2, at[1] - strength.shape[1] // 2),
+        phases=phases,
+        strengths=strengths / torch.linalg.vector_norm(strengths).clamp_min(1),
+    )

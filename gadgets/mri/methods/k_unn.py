@@ -39,10 +39,6 @@ _UNREACHED, _REACHED = 0.1, 0.003
 _BEYOND = 0.01
 # By what part validation may be more than its least, to be as good: the mean of such iterates is taken.
 _AS_GOOD = 0.05
-# What c lacks x makes up for, but not where all coils have 0: fits around such a point end with stripes there. The
-# weight of log(sum_c |c|^2)^2 is small enough to leave sensitivities as they are elsewhere; that sum counts as at least
-# the second figure, so that the logarithm is finite.
-_EVEN, _LEAST = 3e-4, 1e-3
 # Of the intensity: below it, neither magnitudes nor lengths of differences have a corner at 0, where no gradient is.
 _ROUNDED = 1e-4
 
@@ -54,8 +50,8 @@ class KUnn:
     image (*other, 1, z, y, x) from Cartesian k-space (*other, coil, k2, k1, k0), plane by plane, without calibration
     lines. x, c and p are untrained networks with parameters w, fitted to the samples of the one plane. Three priors
     fill what was not acquired: the image is sparse (rho, the magnitude of all coil images, has few edges); coil
-    sensitivities c are smooth, `kernel` points per axis in k-space, and (not in the paper) nowhere all 0 in the image;
-    and smooth is the phase p by which an image differs from its conjugate, whose k-space is mirrored about the echo.
+    sensitivities c are smooth, `kernel` points per axis in k-space; and smooth is the phase p by which an image differs
+    from its conjugate, whose k-space is mirrored about the echo.
     Missing samples are the mean of the two estimates; samples that were acquired are put back as they are, with their
     noise. Coil images are combined with adaptive maps from the result. Here, conjugates are seen with the same
     sensitivities as the image; the paper gives them others.
@@ -185,11 +181,14 @@ class KUnn:
 
     def _network(self, data: Tensor, *, phase: bool) -> KUnnNetwork:
         """The networks for k-space (coil, k1, k0), as they begin."""
+        # Where sensitivities are alike, coils of other phases cancel each other, and x is 0 at points around which its
+        # phase turns. Such points stay: c must have them, too, and then all of it is 0 there, with stripes around.
+        first = echo(data).strengths
         with torch.random.fork_rng(devices=[]):
             # Of this generator alone: torch.manual_seed would move those of devices, too.
             torch.default_generator.manual_seed(self.seed)
             network = KUnnNetwork(
-                len(data),
+                first,
                 data.shape[1:],
                 width=self.width,
                 layers=self.layers,
@@ -238,27 +237,22 @@ class _Plane:
         gradient = FiniteDifferenceOp(_PLANE)
 
         def loss(_: int) -> Tensor:
-            images, norm = network()
+            images = network()
             energy = images.abs().square().sum(dim=1).mean(dim=0) / self.unit.square() + _ROUNDED**2
             edges = gradient(energy.sqrt()).square().sum(dim=0)
             # Samples that were not acquired are 0 in y, and to stay near it where nothing foretells them.
             weight = self.fitted + (self.unknown if network.phase is None else self.beyond)
             length = (edges + _ROUNDED**2).sqrt().mean()
-            return _misfit(weight, images, self.y) + self.tv * length + _EVEN * _unevenness(norm, energy.detach())
+            return _misfit(weight, images, self.y) + self.tv * length
 
         def validate() -> Tensor:
-            return _misfit(self.judged, network()[0], self.y)
+            return _misfit(self.judged, network(), self.y)
 
         return fit(network, loss, iterations=iterations, rate=rate, validate=validate, tolerance=_AS_GOOD)
 
     def estimate(self, network: KUnnNetwork) -> Tensor:
         """K-space (coil, k1, k0) as the network has it."""
-        return fft(network()[0].mean(dim=0), _PLANE) * self.size
-
-
-def _unevenness(norm: Tensor, energy: Tensor) -> Tensor:
-    """Mean of log(norm)^2 over an image of that energy (y, x)."""
-    return (energy / energy.sum() * (norm + _LEAST).log().square()).sum()
+        return fft(network().mean(dim=0), _PLANE) * self.size
 
 
 def _size(data: Tensor, mask: Tensor, weight: Tensor) -> Tensor:

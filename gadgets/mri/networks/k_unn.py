@@ -20,7 +20,7 @@ class KUnnNetwork(nn.Module):
     """What is fitted to one plane of k-space: coil images, each of them twice, c x and c p conj(x).
 
     All are made of nothing but parameters: k-space of x by a `ConvDecoder`, divided by h = |k|^filter, and c and p by
-    `KernelDecoder`s. Without `phase`, coil images are c x alone.
+    `KernelDecoder`s. Without `phase`, coil images are c x alone. At first, c is nearly `first` (coil,) everywhere.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
     """
 
@@ -28,7 +28,7 @@ class KUnnNetwork(nn.Module):
 
     def __init__(
         self,
-        coils: int,
+        first: Tensor,
         matrix: Sequence[int],
         *,
         width: int = 64,
@@ -39,17 +39,16 @@ class KUnnNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.content = ConvDecoder(2, matrix, width=width, layers=layers, gain=_GAIN)
-        self.coils = KernelDecoder(coils, matrix, kernel=kernel)
-        self.phase = KernelDecoder(1, matrix, kernel=kernel) if phase else None
+        self.coils = KernelDecoder(first, matrix, kernel=kernel)
+        self.phase = KernelDecoder(torch.ones(1), matrix, kernel=kernel) if phase else None
         self.register_buffer("weight", radial_weight(matrix, filter), persistent=False)
 
-    def forward(self) -> tuple[Tensor, Tensor]:
-        """The coil images (estimate, coil, y, x), of one estimate or of two, and sum_coil |c|^2 (y, x)."""
+    def forward(self) -> Tensor:
+        """The coil images (estimate, coil, y, x), of one estimate or of two."""
         real, imaginary = self.content().chunk(2)
         x = ifft(torch.complex(real, imaginary) / self.weight, (-2, -1))
         estimates = x if self.phase is None else torch.cat([x, self.phase() * x.conj()])
-        coils = self.coils()
-        return estimates[:, None] * coils, coils.abs().square().sum(dim=0)
+        return estimates[:, None] * self.coils()
 
 
 def radial_weight(matrix: Sequence[int], filter: float) -> Tensor:

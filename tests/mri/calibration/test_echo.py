@@ -21,6 +21,7 @@ def test_it_comes_to_the_centre_with_phase_0_in_all_coils(place):
     assert found.offset == (place[0] - 4, place[1] - 4)
     centre = found.centred(k_space(place))[:, 4, 4]
     torch.testing.assert_close(centre, torch.tensor([3.0, 2.0, 4.0], dtype=torch.complex64))
+    torch.testing.assert_close(found.strengths, torch.tensor([3.0, 2.0, 4.0]) / 29**0.5)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -43,4 +44,5 @@ def test_a_coil_without_a_signal_at_the_echo_keeps_its_samples():
     data[1, 4, 4] = 0
     found = echo(data)
     assert found.centred(data)[1].equal(data[1])
+    assert not echo(torch.zeros(2, 4, 4, dtype=torch.complex64)).strengths.any()
     assert echo(torch.zeros(2, 4, 4, dtype=torch.complex64)).phases.equal(torch.ones(2, 1, 1, dtype=torch.complex64))

@@ -9,7 +9,7 @@ from gadgets.mri.networks.kernel_decoder import KernelDecoder
 
 def decoder(channels, matrix, kernel):
     torch.manual_seed(0)
-    made = KernelDecoder(channels, matrix, kernel=kernel)
+    made = KernelDecoder(torch.full((channels,), channels**-0.5), matrix, kernel=kernel)
     with torch.no_grad():
         # As after a fit: what the decoder makes is no longer small.
         made.decoder.last.weight.mul_(100)
@@ -40,16 +40,22 @@ def test_to_multiply_with_them_is_to_convolve_k_space():
     torch.testing.assert_close(fft(made() * image, (-2, -1))[0], convolved, rtol=1e-4, atol=1e-4)
 
 
-def test_at_first_they_are_constant_and_together_1():
+def test_at_first_they_are_nearly_what_they_are_told():
     torch.manual_seed(0)
-    energy = KernelDecoder(6, (16, 16))().detach().abs().square().sum(dim=0)
-    assert float((energy - 1).abs().max()) < 0.7
+    first = torch.tensor([0.9, -0.3, 0.0])
+    assert float((KernelDecoder(first, (16, 16))().detach() - first[:, None, None]).abs().max()) < 0.3
+
+
+def test_their_state_holds_what_they_were_at_first():
+    one, other = (KernelDecoder(torch.tensor(first), (8, 8)) for first in ([0.9, 0.1], [0.1, 0.9]))
+    other.load_state_dict(one.state_dict())
+    assert other().equal(one())
 
 
 def test_a_kernel_is_no_larger_than_the_matrix():
-    assert KernelDecoder(2, (4, 16), kernel=7)().shape == (2, 4, 16)
+    assert KernelDecoder(torch.ones(2), (4, 16), kernel=7)().shape == (2, 4, 16)
 
 
 def test_a_kernel_of_a_point_is_refused():
     with pytest.raises(ValueError, match="kernel of 1 points, expected at least 2"):
-        KernelDecoder(2, (8, 8), kernel=1)
+        KernelDecoder(torch.ones(2), (8, 8), kernel=1)
