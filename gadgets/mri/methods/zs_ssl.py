@@ -34,7 +34,7 @@ class ZsSsl(ZeroShot):
     members: ClassVar[int] = 2
 
     iterations: int = 100
-    warm_iterations: int = 25
+    warm_iterations: int = 20
     rate: float = 3e-3
     width: int = 24
     layers: int = 4
