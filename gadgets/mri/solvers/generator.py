@@ -63,7 +63,8 @@ def generated(
     Each volume is divided by the intensity of the object in its image by least squares, so that the image scales with
     the samples, and has a generator of its own, which begins as the generator of each other volume does: `start`, or
     what `generator` makes. `divide` takes samples from the fit, which it is validated on: mean |A G_p - y|^2, in which
-    they stand for all of k-space, ring by ring; the image is the mean of those that are as good as the best one.
+    they stand for all of k-space, ring by ring, but for the centre, of which there are none, and where those that are
+    fitted do; the image is the mean of those that are as good as the best one.
     Without, it is the last one. Where no sample of Cartesian k-space is within the reach of sensitivities, the image's
     is to stay near 0. `weights` are made from the samples that are fitted; without, they are 1.
 
@@ -122,11 +123,15 @@ def _fit(
 
     validate = None
     if held is not None:
-        kept, data, share_of_all = encoding(held, csm), held.data, Rings(held).representing()
-        count = held.n_coils * share_of_all.sum().clamp_min(1)
+        # The centre, of which nothing is held out, is represented by samples that are fitted: without it, no image at
+        # all may seem better than one with noise in its edges.
+        rings = Rings(held)
+        share_of_all = rings.representing() + Rings(seen).representing(rings.nearer())
+        whole = replace(seen, data=seen.data + held.data, mask=seen.mask | held.mask)
+        everything, count = encoding(whole, csm), held.n_coils * share_of_all.sum().clamp_min(1)
 
         def validate() -> Tensor:
-            return (share_of_all * (kept(module()) - data).abs().square()).sum() / count
+            return (share_of_all * (everything(module()) - whole.data).abs().square()).sum() / count
 
     return fit(
         module,

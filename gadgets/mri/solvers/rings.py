@@ -42,6 +42,11 @@ class Rings:
         there = self._sum(present, self._ring(grid), len(self.count))
         return (there / self.count.clamp_min(1))[self.index] * self._mask
 
+    def nearer(self) -> Tensor:
+        """Where points of the Cartesian grid of the image are in rings nearer to the centre than all samples' are."""
+        first = torch.where(self._mask, self.index, len(self.count)).min()
+        return self._ring(_grid_radius(self._matrix, self.radius.device)) < first
+
     def _ring(self, at: Tensor) -> Tensor:
         return (at * max(self._matrix) / 2 / _WIDTH).long()
 

@@ -128,6 +128,33 @@ def test_held_out_samples_stand_for_all_of_k_space(head, monkeypatch):
     assert validation / unit == pytest.approx(1 + 99 * share, rel=0.1)
 
 
+def test_the_centre_counts_though_nothing_of_it_is_held_out(head, monkeypatch):
+    """Else no image at all would seem better than one with a little noise in its edges."""
+    kspace, csm, _ = head
+    # All of two rings.
+    inner = radius(kspace) < 0.33
+    volume = replace(kspace, data=inner * kspace.mask * torch.ones_like(kspace.data))
+    found = []
+    fit = generator.fit
+
+    def noted(module, loss, *, validate, **named):
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.zero_()
+            found.append(float(validate()))
+        return fit(module, loss, validate=validate, **named)
+
+    def divide(one):
+        found.append(float(one.data.abs().amax() ** 2))
+        masks = (one.mask & inner, one.mask & ~inner)
+        return tuple(replace(one, data=one.data * mask, mask=mask) for mask in masks)
+
+    monkeypatch.setattr(generator, "fit", noted)
+    generated(volume, csm, field, replace(SCHEDULE, iterations=1), divide=divide)
+    unit, validation = found
+    assert validation / unit == pytest.approx(float(inner.float().mean()), rel=0.25)
+
+
 class Free(nn.Module):
     """An image that can be anything, and is noise at first."""
 

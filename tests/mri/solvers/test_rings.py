@@ -76,6 +76,17 @@ def test_rings_without_samples_are_not_counted():
     assert float(rings.representing().sum()) == pytest.approx(there, rel=0.2)
 
 
+def test_nearer_is_what_no_sample_is_as_near_as():
+    # All but four rings.
+    around = radius(samples(sparse())) > 0.33
+    rings = Rings(samples(sparse() & around))
+    assert rings.nearer().equal(~around)
+    # Both stand for all points, each once.
+    weights = rings.representing() + Rings(samples(sparse() & ~around)).representing(rings.nearer())
+    torch.testing.assert_close(weights.sum(), Rings(samples(sparse())).representing().sum(), rtol=0.02, atol=0)
+    assert not Rings(samples(sparse())).nearer().any()
+
+
 def test_spokes_stand_for_the_grid():
     """They are dense in the centre, where they weigh little."""
     volume = spokes()
