@@ -96,16 +96,9 @@ def test_an_empty_scan_is_an_empty_image(head):
     assert image.abs().max() < 0.05
 
 
-def test_held_out_samples_stand_for_all_of_k_space(head, monkeypatch):
-    """Were they counted as they are, the middle would be what fits are stopped by."""
-    kspace, csm, _ = head
-    at = radius(kspace)
-    inner, bright = at < 0.5, 9 * kspace.data.abs().max()
-    # Of the middle, all are held out, and all errors are 1; beyond, a fourth, with errors of a hundred.
-    held = kspace.mask & (inner | (torch.arange(24) % 4 == 0))
-    volume = replace(kspace, data=bright * torch.where(inner, 1.0, 10.0) * kspace.mask * torch.ones_like(kspace.data))
-    found = []
-    fit = generator.fit
+def validation_of_nothing(monkeypatch):
+    """A list to which each fit adds what an image of 0 is validated as."""
+    fit, found = generator.fit, []
 
     def noted(module, loss, *, validate, **named):
         with torch.no_grad():
@@ -114,12 +107,25 @@ def test_held_out_samples_stand_for_all_of_k_space(head, monkeypatch):
             found.append(float(validate()))
         return fit(module, loss, validate=validate, **named)
 
+    monkeypatch.setattr(generator, "fit", noted)
+    return found
+
+
+def test_held_out_samples_stand_for_all_of_k_space(head, monkeypatch):
+    """Were they counted as they are, the middle would be what fits are stopped by."""
+    kspace, csm, _ = head
+    at = radius(kspace)
+    inner, bright = at < 0.5, 9 * kspace.data.abs().max()
+    # Of the middle, all are held out, and all errors are 1; beyond, a fourth, with errors of a hundred.
+    held = kspace.mask & (inner | (torch.arange(24) % 4 == 0))
+    volume = replace(kspace, data=bright * torch.where(inner, 1.0, 10.0) * kspace.mask * torch.ones_like(kspace.data))
+
     def divide(one):
         parts = (replace(one, data=one.data * mask, mask=mask) for mask in (one.mask & ~held, held))
         found.append(float((one.data[0] * inner).abs().amax() ** 2))
         return tuple(parts)
 
-    monkeypatch.setattr(generator, "fit", noted)
+    found = validation_of_nothing(monkeypatch)
     generated(volume, csm, field, replace(SCHEDULE, iterations=1), divide=divide)
     unit, validation = found
     # The middle is a fifth of k-space, and more than half of what is held out.
@@ -134,22 +140,13 @@ def test_the_centre_counts_though_nothing_of_it_is_held_out(head, monkeypatch):
     # All of two rings.
     inner = radius(kspace) < 0.33
     volume = replace(kspace, data=inner * kspace.mask * torch.ones_like(kspace.data))
-    found = []
-    fit = generator.fit
-
-    def noted(module, loss, *, validate, **named):
-        with torch.no_grad():
-            for parameter in module.parameters():
-                parameter.zero_()
-            found.append(float(validate()))
-        return fit(module, loss, validate=validate, **named)
 
     def divide(one):
         found.append(float(one.data.abs().amax() ** 2))
         masks = (one.mask & inner, one.mask & ~inner)
         return tuple(replace(one, data=one.data * mask, mask=mask) for mask in masks)
 
-    monkeypatch.setattr(generator, "fit", noted)
+    found = validation_of_nothing(monkeypatch)
     generated(volume, csm, field, replace(SCHEDULE, iterations=1), divide=divide)
     unit, validation = found
     assert validation / unit == pytest.approx(float(inner.float().mean()), rel=0.25)
