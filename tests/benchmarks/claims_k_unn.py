@@ -1,6 +1,6 @@
 """What K-UNN's paper claims, small: docs/claims_k_unn.md and docs/pictures/fit_k_unn*.png.
 
-Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_k_unn [--size 64] [--iterations 400] [--seeds 0 1 2]
+Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_k_unn [--size 64] [--iterations 600] [--seeds 0 1 2]
 First, heads of 12 ellipses with faint texture and a smooth phase, six Gaussian coils, and noise of 0.005 of the
 brightest point; the same with the magnitudes of three patients at 3 T; then spin echoes of three heads at 0.055 T, one
 coil, as they were measured, and the middle of their k-space, where there is less noise; then the middle of that of a

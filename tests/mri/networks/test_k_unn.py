@@ -48,11 +48,8 @@ def test_the_weight_of_k_space_is_the_same_at_mirrored_points():
 def test_what_it_makes_at_first_is_small():
     """Beside samples of unit intensity: from as much, a fit stands still for a hundred iterations."""
     torch.manual_seed(0)
-    made = KUnnNetwork(torch.full((4,), 0.5), (32, 32))().detach()
-    assert (
-        float((KUnnNetwork(torch.full((4,), 0.5), (32, 32)).weight * fft(made, (-2, -1))).abs().square().mean().sqrt())
-        < 0.1
-    )
+    network = KUnnNetwork(torch.full((4,), 0.5), (32, 32))
+    assert float((network.weight * fft(network().detach(), (-2, -1))).abs().square().mean().sqrt()) < 0.1
 
 
 def test_at_first_coils_see_the_image_as_they_are_told():
