@@ -54,8 +54,7 @@ class KUnn:
     from its conjugate, whose k-space is mirrored about the echo.
     Missing samples are the mean of the two estimates; samples that were acquired are put back as they are, with their
     noise. Coil images are combined with adaptive maps from the result. Here, conjugates are seen with the same
-    sensitivities as the image; the paper gives them others. And here, sensitivities begin in the ratio of the samples at
-    the echo.
+    sensitivities as the image; the paper gives them others. Here, too, these begin in the ratio of samples at the echo.
 
     `filter`: h = |k|^filter, so that the edge of k-space counts; 0 for none. `tv`: weight of the mean length of
     differences, relative to the intensity; misfits are relative too. `phase`: whether the phase may be smooth. Not all
