@@ -133,7 +133,8 @@ class Pool:
     @property
     def waiting(self) -> int:
         """How many scans wait for a worker; those that are about to take a free one do not."""
-        return max(0, len(self._waiting) - len(self._idle))
+        with self._changed:
+            return max(0, len(self._waiting) - len(self._idle))
 
     def queue(self) -> Ticket:
         """A place in the order of service; `acquire` or `leave` must follow."""
@@ -151,16 +152,17 @@ class Pool:
 
     def acquire(self, ticket: Ticket) -> Worker:
         """A worker, when it is the ticket's turn. Raises Closing when the server shuts down meanwhile."""
-        try:
-            with self._changed:
+        with self._changed:
+            try:
                 while not (self._idle and self._waiting[0] is ticket) and not self._closing:
                     self._changed.wait()
                 if self._closing:
                     raise Closing
                 worker = self._idle.popleft()
-                return worker if worker.alive() else self._replace(worker)
-        finally:
-            self.leave(ticket)
+            finally:
+                # Under the same lock: a scan that has a worker must not count among those that wait for one.
+                self.leave(ticket)
+        return worker if worker.alive() else self._replace(worker)
 
     def release(self, worker: Worker) -> None:
         """Give a worker back when its session has ended."""
