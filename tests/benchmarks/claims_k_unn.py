@@ -3,11 +3,11 @@
 Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_k_unn [--size 64] [--iterations 600] [--seeds 0 1 2]
 First, heads of 12 ellipses with faint texture and a smooth phase, six Gaussian coils, and noise of 0.005 of the
 brightest point; the same with the magnitudes of three patients at 3 T; then spin echoes of three heads at 0.055 T, one
-coil, as they were measured, and the middle of their k-space, where there is less noise; then the middle of that of a
-gradient-echo brain at 3 T, its 16 channels compressed to six. PSNR of magnitudes, over all of the image; the truth of
-what was simulated has no noise, that of the others its own. SAKE* has the rank that is best against the truth, which no
-patient's scan can give. `limit`: of an image without any error but the noise of the samples that were left out, which
-the truth has. Needs matplotlib.
+coil, as they were measured, and the middle of their k-space, where there is less noise; then the middle of that of
+gradient echoes at 3 T, a brain and a phantom, their 16 channels compressed to six. PSNR of magnitudes, over all of the
+image; the truth of what was simulated has no noise, that of the others its own. SAKE* has the rank that is best against
+the truth, which no patient's scan can give. `limit`: of an image without any error but the noise of the samples that
+were left out, which the truth has. Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -30,16 +30,14 @@ from torch import Tensor, nn
 from gadgets.mri.fft import ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.methods import Method, k_unn
-from gadgets.mri.methods.adaptive_combine import AdaptiveCombine
 from gadgets.mri.methods.cg_sense import CgSense
-from gadgets.mri.methods.homodyne import Homodyne
 from gadgets.mri.methods.k_unn import KUnn
-from gadgets.mri.methods.pocs_partial_fourier import PocsPartialFourier
-from gadgets.mri.methods.sake import Sake
 from gadgets.mri.networks.k_unn import KUnnNetwork
 from gadgets.mri.solvers.fit import Fit
 from gadgets.mri.solvers.progress import listening
+from tests.benchmarks.k_unn_peers import SMOOTH, BestSake, Zeros
 from tests.benchmarks.k_unn_scans import (
+    GRADIENT_ECHOES,
     PARTIAL,
     PATIENTS,
     RANDOM,
@@ -52,10 +50,6 @@ from tests.benchmarks.k_unn_scans import (
     unexplained,
 )
 from tests.support.heads import decibels
-
-RANKS = (0.3, 0.6, 0.9, 1.3)
-# These take the phase to be smooth, too.
-SMOOTH: dict[str, Method] = {"homodyne": Homodyne(), "pocs": PocsPartialFourier()}
 
 
 @dataclass
@@ -136,33 +130,19 @@ class Row:
         return self
 
 
-@dataclass(frozen=True, kw_only=True)
-class BestSake(Sake):
-    """SAKE with the rank that is best against the truth."""
-
-    truth: Tensor
-
-    def __call__(self, kspace: KSpace, calibration: None = None) -> Tensor:
-        ranks = [rank for rank in RANKS if rank < kspace.n_coils]
-        return max((Sake(rank=rank)(kspace) for rank in ranks), key=lambda image: decibels(image, self.truth))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Zeros(AdaptiveCombine):
-    """What was not acquired is 0."""
-
-    def __call__(self, kspace: KSpace, calibration: Tensor) -> Tensor:
-        return combined(ifft(kspace.data, (-2, -1)))
-
-
 def head_row(name: str, seed: int, size: int, iterations: int, folder: Path | None = None) -> Row:
     """One simulated scan, of ellipses or, with scanner data, of the patient of that number."""
     data, truth = simulated(size, seed, folder)
     full = KUnn(iterations=iterations)
     methods: dict[str, Method] = {"K-UNN": full, "no phase": replace(full, phase=False)}
     if name == RANDOM:
-        methods |= {"no tv": replace(full, tv=0.0), "no filter": replace(full, filter=0.0)}
+        methods |= without(full)
     return row(name, seed, truth, sampled(name, data, seed), methods)
+
+
+def without(full: KUnn) -> dict[str, Method]:
+    """Each without one of the priors that random lines are to need."""
+    return {"no tv": replace(full, tv=0.0), "no filter": replace(full, filter=0.0)}
 
 
 def spin_echo_row(name: str, patient: int, folder: Path, size: int | None, iterations: int) -> Row:
@@ -178,13 +158,15 @@ def spin_echo_row(name: str, patient: int, folder: Path, size: int | None, itera
     return made
 
 
-def brain_row(name: str, seed: int, folder: Path, size: int, iterations: int) -> Row:
+def gradient_echo_row(what: str, name: str, seed: int, folder: Path, size: int, iterations: int) -> Row:
     """One measured scan of six channels; seed: of the fit, and of lines at random."""
-    data, truth = gradient_echo(folder, size)
+    data, truth = gradient_echo(folder, what, size)
     full = KUnn(iterations=iterations, seed=seed)
     methods: dict[str, Method] = {"cg_sense": CgSense(), "K-UNN": full, "no phase": replace(full, phase=False)}
     if name == PARTIAL[0]:
         methods |= SMOOTH
+    if name == RANDOM:
+        methods |= without(full)
     return row(name, seed, truth, sampled(name, data, seed), methods)
 
 
@@ -245,7 +227,7 @@ def picture(rows: Sequence[Row], file: Path) -> None:
 
 def phases(folder: Path, size: int) -> None:
     """What no kernel of a few points explains of measured images by their conjugates."""
-    scans = {"brain": gradient_echo(folder, size)[0]}
+    scans = {what: gradient_echo(folder, what, size)[0] for what in GRADIENT_ECHOES}
     scans |= {f"{name}, {i}": spin_echo(folder, name, i)[0] for name in SPIN_ECHOES for i in range(len(PATIENTS))}
     kernels = (3, 5, 7, 15)
     print(f"\n| scan | {' | '.join(f'{kernel} points' for kernel in kernels)} |\n|---|" + "---|" * len(kernels))
@@ -279,7 +261,8 @@ def main() -> None:
                     for name in SPIN_ECHOES
                     for patient in range(len(PATIENTS))
                 ]
-            jobs["_brain"] = [pool.submit(brain_row, *at, data, size, iterations) for at in places]
+            for what in GRADIENT_ECHOES:
+                jobs[f"_{what}"] = [pool.submit(gradient_echo_row, what, *at, data, size, iterations) for at in places]
         else:
             print("no scanner data: DEEPGADGETS_DATA is not set")
         for name, futures in jobs.items():

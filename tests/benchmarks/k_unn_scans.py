@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from gadgets.inputs.raw import kspaces
 from gadgets.mri.calibration.compression import compression_matrix
 from gadgets.mri.calibration.echo import echo
 from gadgets.mri.calibration.walsh import walsh
@@ -23,6 +24,7 @@ NOISE = 0.005
 PARTIAL = ("partial Fourier 5/8", "partial Fourier 5/8, every 2nd line")
 RANDOM = "random lines, R = 4"
 SPIN_ECHOES = ("FSE", "FLAIR")
+GRADIENT_ECHOES = ("brain", "phantom")
 PATIENTS = ("F6A", "F7A", "S6A")
 
 
@@ -103,11 +105,14 @@ def sampled(name: str, data: Tensor, seed: int = 0) -> KSpace:
     return KSpace(data=data * mask, mask=mask)
 
 
-def gradient_echo(folder: Path, size: int) -> tuple[Tensor, Tensor]:
-    """The middle of the k-space (6, 1, size, size) of a brain at 3 T, and its magnitude."""
-    whole, _, _ = brain(folder, 2)
+def gradient_echo(folder: Path, what: str, size: int) -> tuple[Tensor, Tensor]:
+    """The middle of the k-space (6, 1, size, size) of a brain or a phantom at 3 T, and its magnitude."""
+    if what == "brain":
+        whole = brain(folder, 2)[0].data[:, 0].numpy()
+    else:
+        (whole,) = kspaces([folder / "mrd" / f"{what}_gre_3T_16ch_full.h5"])
     rest = (128 - size) // 2
-    middle = whole.data[:, 0, rest : rest + size, rest : rest + size].numpy()
+    middle = whole[:, rest : rest + size, rest : rest + size]
     channels = compression_matrix(middle.reshape(16, -1), coils=6)
     data = torch.from_numpy(np.einsum("vc,cyx->vyx", channels, middle).astype(np.complex64))[:, None]
     return data, ifft(data, (-2, -1)).norm(dim=0, keepdim=True)
