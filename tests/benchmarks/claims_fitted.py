@@ -100,7 +100,7 @@ def measure(on: str, name: str, seed: int, noise: float, size: int, **settings: 
         seconds = time.process_time() - start
     # The image is the mean of some of those, times the number that the samples were divided by, within the maps.
     images = [one * (csm != 0).any(dim=0) for one in images]
-    mean = torch.stack([images[looks.index(done)] for done in found[0].near(generator._NEAR).states]).mean(dim=0)
+    mean = torch.stack([images[looks.index(done)] for done in found[0].states]).mean(dim=0)
     unit = (mean.conj() * image).sum().real / mean.abs().square().sum()
     assert (unit * mean - image).norm() < 1e-3 * image.norm()
     path = [psnr((unit * one).abs().numpy(), truth.abs().numpy()) for one in images]

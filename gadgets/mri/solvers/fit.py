@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import cos, pi
 
 import torch
@@ -40,11 +40,6 @@ class Fit:
     def state(self) -> State:
         """That of the best iterate."""
         return self.states[self.kept]
-
-    def near(self, factor: float) -> Fit:
-        """The same without states after more than `factor` times as many iterations as the best one, or as few."""
-        near = {done: state for done, state in self.states.items() if self.kept / factor <= done <= self.kept * factor}
-        return replace(self, states=near)
 
     def mean(self, module: nn.Module, make: Callable[[], Tensor]) -> Tensor:
         """The mean of what `make()` gives with each of the states in `module`, which then holds that of the best one.

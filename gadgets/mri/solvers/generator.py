@@ -22,9 +22,6 @@ _LEAST_SQUARES = 5
 # Of the least mean square of what is foretold wrongly, what others may be above it. From a tenth of the samples of
 # 64 x 64 points, 4 coils and R = 4, it is known to about as much.
 _AS_GOOD = 0.07
-# By what factor their iterations may differ. Where noise is learned slowly, held-out samples hardly see it, and most
-# looks come late: their mean would have as much noise as they have. docs/claims_fitted.md
-_NEAR = 1.5
 # How far sensitivities reach in k-space, in points, and the weight with which what is beyond is to stay near 0:
 # networks would fill it with as much as they find elsewhere, one side that is missing above all.
 _REACH, _UNREACHED = 3, 0.1
@@ -67,7 +64,7 @@ def generated(
     the samples, and has a generator of its own, which begins as the generator of each other volume does: `start`, or
     what `generator` makes. `divide` takes samples from the fit, which it is validated on: mean |A G_p - y|^2, in which
     they stand for all of k-space, ring by ring, but for the centre, of which there are none, and where those that are
-    fitted do; the image is the mean of those that are as good as the best one, and about as old.
+    fitted do; the image is the mean of those that are as good as the best one.
     Without, it is the last one. Where no sample of Cartesian k-space is within the reach of sensitivities, the image's
     is to stay near 0. `weights` are made from the samples that are fitted; without, they are 1.
 
@@ -144,7 +141,7 @@ def _fit(
         validate=validate,
         patience=schedule.patience,
         tolerance=_AS_GOOD,
-    ).near(_NEAR)
+    )
 
 
 def _intensity(image: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gadgets.mri.solvers.deadline import deadline, require_time
-from gadgets.mri.solvers.fit import Fit, fit
+from gadgets.mri.solvers.fit import fit
 from gadgets.mri.solvers.progress import listening
 
 
@@ -141,12 +141,6 @@ def test_what_is_as_good_as_the_best_is_averaged(line, points):
     mean = found.mean(line, lambda: 10 * line.slope)
     assert mean.item() == pytest.approx(5 * (slopes[1] + slopes[3])) and not mean.requires_grad
     assert line.slope.item() == slopes[3]
-
-
-def test_states_near_the_best():
-    states = {done: {"of": torch.tensor(done)} for done in (1, 6, 7, 10, 15, 16)}
-    found = Fit(states=states, kept=10, iterations=20, loss=torch.ones(6), validation=torch.ones(6))
-    assert list(found.near(1.5).states) == [7, 10, 15] and found.near(1.5).state is found.state
 
 
 def test_after_the_deadline_the_best_is_all(line, points):

@@ -14,7 +14,6 @@ from gadgets.mri.networks.field import Field
 from gadgets.mri.networks.fourier_features import FourierFeatures
 from gadgets.mri.quality.errors import nrmse
 from gadgets.mri.solvers import generator
-from gadgets.mri.solvers.fit import fit
 from gadgets.mri.solvers.generator import Schedule, generated
 from gadgets.mri.solvers.rings import Rings, radius
 from tests.support.heads import scan
@@ -178,20 +177,3 @@ def test_one_side_that_is_missing_is_not_filled(head, monkeypatch):
     restrained = beyond()
     monkeypatch.setattr(generator, "_UNREACHED", 0.0)
     assert restrained < 0.1 * beyond()
-
-
-def test_the_image_is_made_of_iterates_about_as_old_as_the_best(head, monkeypatch):
-    """Late ones that predict as well may have learned noise that no prediction shows."""
-    kspace, csm, _ = head
-    fits, images = [], []
-
-    def noted(module, *arguments, **named):
-        fits.append(fit(module, *arguments, **named | {"tolerance": 1e9}))
-        module.register_forward_hook(lambda *_: images.append(module))
-        return fits[0]
-
-    monkeypatch.setattr(generator, "fit", noted)
-    generated(kspace, csm, field, SCHEDULE, divide=splitter(0.1, 0))
-    (found,) = fits
-    near = [done for done in found.states if found.kept / 1.5 <= done <= found.kept * 1.5]
-    assert 1 < len(images) == len(near) < len(found.states)
