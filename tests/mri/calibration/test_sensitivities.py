@@ -7,7 +7,7 @@ import torch
 from gadgets.mri.calibration.espirit import espirit
 from gadgets.mri.calibration.low_resolution import low_resolution
 from gadgets.mri.calibration.sensitivities import sensitivities
-from gadgets.mri.fft import ifft
+from gadgets.mri.fft import fft, ifft
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.phantom.scan import cartesian, coil_maps, truth
 from gadgets.mri.quality.support import support
@@ -47,6 +47,19 @@ def test_central_lines_give_the_true_maps(matrix, noise):
     length = np.linalg.norm(csm, axis=0)
     assert np.all((np.abs(length - 1) < 1e-5) | (length == 0))
     assert (length[inside] > 0).mean() > 0.98
+
+
+@pytest.mark.parametrize("lines", [6, 8, 10, 12])
+def test_few_lines_leave_no_holes_in_the_object(lines):
+    """With patches as large as for many lines, maps of six and eight have them."""
+    n = 64
+    y, x = torch.meshgrid(*2 * [torch.linspace(-1, 1, n)], indexing="ij")
+    disc = (y.square() + x.square() < 0.5)[None]
+    data = fft(torch.from_numpy(coil_maps((n, n, 1), coils=6)) * disc, (-2, -1))
+    mask = torch.zeros(1, 1, n, n, dtype=torch.bool)
+    mask[:, :, central(n, lines)] = True
+    csm = sensitivities(KSpace(data=data * mask, mask=mask))
+    assert float((csm != 0).any(dim=0)[disc].float().mean()) > 0.97
 
 
 def test_noise_far_from_the_object_is_no_support():
