@@ -73,11 +73,9 @@ class UnrollInr(ZeroShot):
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
 
-    iterations: int = 400
-    warm_iterations: int = 100
     rate: float = 6e-3
     width: int = 64
-    bandwidth: float = 1.5
+    bandwidth: float = 2.0
     smoothness: float = 0.2
 
     def alternation(self, csm: Tensor) -> Alternation:
