@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 from torch import Tensor, nn
 
 from gadgets.mri.calibration.sensitivities import sensitivities
@@ -52,18 +53,24 @@ class Generated(Fitted):
     No data but the scan's are needed, and time: the network is fitted to each volume anew. It learns the image before
     the noise. Cartesian k-space out of the reach of all samples, as one side that is missing, stays near 0.
 
-    held_out: a share of the samples that is not fitted but foretold, and stands for all of k-space; the image is the
-    mean of those that foretell it about as well as the best one. 0 for none, which keeps the last. patience: after how
-    many times 25 iterations without a better iterate to stop, 0 for never.
+    members: how many networks there are, drawn from numbers that differ, of whose images the mean is taken; iterations
+    are of each. held_out: a share of the samples that is not fitted but foretold, another for each network, and stands
+    for all of k-space; the image is the mean of those that foretell it about as well as the best one. 0 for none, which
+    keeps the last. patience: after how many times 25 iterations without a better iterate to stop, 0 for never.
     """
 
     iterations: int = 1500
     warm_iterations: int = 400
+    members: int = 1
     held_out: float = 0.1
     patience: int = 0
 
-    def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
-        """What, called with nothing, gives the image (1, z, y, x) of a volume."""
+    def __post_init__(self) -> None:
+        if self.members < 1:
+            raise ValueError(f"{type(self).__name__}.members is {self.members}, expected 1 or more")
+
+    def generator(self, matrix: tuple[int, int, int], seed: int) -> nn.Module:
+        """What, called with nothing, gives the image (1, z, y, x) of a volume, as it is drawn from `seed`."""
         raise NotImplementedError(f"{type(self).__name__}.generator")
 
     def weights(self, seen: KSpace, scale: Tensor, iterations: int) -> Weights | None:
@@ -81,7 +88,9 @@ class Generated(Fitted):
                 rate=self.rate,
                 patience=self.patience,
             ),
-            divide=splitter(self.held_out, self.seed),
+            # The first is what it is alone.
+            seeds=[self.seed, *map(int, np.random.SeedSequence(self.seed).generate_state(self.members - 1))],
+            divide=splitter(self.held_out),
             weights=self.weights,
             start=start,
         )

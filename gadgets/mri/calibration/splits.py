@@ -47,9 +47,9 @@ def split_zero_shot(
     return [split(training, loss, random) for _ in range(pairs)], (training, validation)
 
 
-def splitter(share: float, seed: int) -> Callable[[KSpace], tuple[KSpace, KSpace]] | None:
-    """`split` with the same random numbers for all k-space that it is called with; None for a share of 0."""
-    return (lambda kspace: split(kspace, share, np.random.default_rng(seed))) if share else None
+def splitter(share: float) -> Callable[[KSpace, int], tuple[KSpace, KSpace]] | None:
+    """`split` of k-space with the random numbers of a seed; None for a share of 0."""
+    return (lambda kspace, seed: split(kspace, share, np.random.default_rng(seed))) if share else None
 
 
 def _taken(kspace: KSpace, mask: Tensor, share: float, random: np.random.Generator) -> Tensor:

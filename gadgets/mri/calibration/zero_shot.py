@@ -20,6 +20,7 @@ from gadgets.mri.operators.linear_operator import LinearOperator
 from gadgets.mri.solvers.cg import cg
 from gadgets.mri.solvers.deadline import share
 from gadgets.mri.solvers.fit import Fit, State, fit, load
+from gadgets.mri.solvers.members import Members
 from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 
 # Conjugate gradients for the image whose intensity is the unit, and in each alternation: there they start from what the
@@ -98,21 +99,6 @@ class Alternation(nn.Module):
     def regulariser(self) -> Callable[[Tensor], Tensor]:
         """N; what it needs to compute but once for all alternations is done here."""
         return self.network
-
-
-class Members(nn.Module):
-    """Networks that learn each by itself, and of whose images the mean is taken: what they make up differs.
-
-    Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017. arXiv:1612.01474
-    """
-
-    def __init__(self, members: Sequence[Alternation]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, samples: Samples) -> Tensor:
-        """The image."""
-        return torch.stack([member(samples)[0] for member in self.members]).mean(dim=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -225,9 +211,14 @@ def reconstruct(
                     penalty=penalty,
                 )
                 state, whole = found.state, Samples.of(volume, maps)
-                image = found.mean(module, partial(module, whole))
+                image = found.mean(module, partial(module.mean, partial(_image, whole)))
                 images.append(unit * image * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape((*kspace.other, *images[0].shape)), state
+
+
+def _image(samples: Samples, member: nn.Module) -> Tensor:
+    image: Tensor = member(samples)[0]
+    return image
 
 
 def _ratio(error: Tensor, size: Tensor) -> Tensor:

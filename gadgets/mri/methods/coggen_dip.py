@@ -37,8 +37,8 @@ class CoggenDip(Generated):
     noise: float = 0.0
     hard: bool = False
 
-    def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
-        return UntrainedUnet(matrix, width=self.width, levels=self.levels, seed=self.seed)
+    def generator(self, matrix: tuple[int, int, int], seed: int) -> nn.Module:
+        return UntrainedUnet(matrix, width=self.width, levels=self.levels, seed=seed)
 
     def weights(self, seen: KSpace, scale: Tensor, iterations: int) -> Weights:
         return Curriculum(seen, self.noise / scale if self.noise else noise_level(seen), iterations, hard=self.hard)

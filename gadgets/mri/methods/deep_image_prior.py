@@ -25,5 +25,5 @@ class DeepImagePrior(Generated):
     width: int = 16
     levels: int = 3
 
-    def generator(self, matrix: tuple[int, int, int]) -> nn.Module:
-        return UntrainedUnet(matrix, width=self.width, levels=self.levels, seed=self.seed)
+    def generator(self, matrix: tuple[int, int, int], seed: int) -> nn.Module:
+        return UntrainedUnet(matrix, width=self.width, levels=self.levels, seed=seed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 
 import torch
@@ -14,6 +15,7 @@ from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.solvers.cg import cg
 from gadgets.mri.solvers.deadline import share
 from gadgets.mri.solvers.fit import Fit, State, fit, load
+from gadgets.mri.solvers.members import Members
 from gadgets.mri.solvers.reach import reached
 from gadgets.mri.solvers.rings import Rings
 
@@ -26,8 +28,10 @@ _AS_GOOD = 0.07
 # networks would fill it with as much as they find elsewhere, one side that is missing above all.
 _REACH, _UNREACHED = 3, 0.1
 
-#: From the matrix (z, y, x) of an image: a module that, called with nothing, gives it, (1, z, y, x) complex.
-Generator = Callable[[tuple[int, int, int]], nn.Module]
+#: From the matrix (z, y, x) of an image and a seed: a module that, called with nothing, gives it, (1, z, y, x) complex.
+Generator = Callable[[tuple[int, int, int], int], nn.Module]
+#: From samples and a seed: those to fit, and those to foretell; None for none of these.
+Divide = Callable[[KSpace, int], tuple[KSpace, KSpace | None]]
 #: Weights of the squared residuals |A x - y|^2 (coil, k2, k1, k0), from the iteration and from them.
 Weights = Callable[[int, Tensor], Tensor]
 #: Weights for the samples of a volume, from these, what they were divided by, and how many iterations follow; or None.
@@ -54,24 +58,27 @@ def generated(
     generator: Generator,
     schedule: Schedule,
     *,
-    divide: Callable[[KSpace], tuple[KSpace, KSpace]] | None = None,
+    seeds: Sequence[int] = (0,),
+    divide: Divide | None = None,
     weights: Weighting | None = None,
     start: State | None = None,
 ) -> tuple[Tensor, State]:
     """min_p sum_i w_i |A G_p - y|_i^2 / ||y||^2 for each volume: the images (*other, 1, z, y, x), and the last state.
 
     Each volume is divided by the intensity of the object in its image by least squares, so that the image scales with
-    the samples, and has a generator of its own, which begins as the generator of each other volume does: `start`, or
-    what `generator` makes. `divide` takes samples from the fit, which it is validated on: mean |A G_p - y|^2, in which
-    they stand for all of k-space, ring by ring, but for the centre, of which there are none, and where those that are
-    fitted do; the image is the mean of those that are as good as the best one.
-    Without, it is the last one. Where no sample of Cartesian k-space is within the reach of sensitivities, the image's
-    is to stay near 0. `weights` are made from the samples that are fitted; without, they are 1.
+    the samples, and has generators of its own, one for each of `seeds`, which begin as those of each other volume do:
+    `start`, or what `generator` makes. Each learns by itself, and the image is the mean of theirs.
+    `divide` takes samples from the fit, others for each, which it is validated on: mean |A G_p - y|^2, in which they
+    stand for all of k-space, ring by ring, but for the centre, of which there are none, and where those that are fitted
+    do; the image is the mean of those that are as good as the best one. Without, it is the last one. Where no sample of
+    Cartesian k-space is within the reach of sensitivities, the image's is to stay near 0. `weights` are made from the
+    samples that are fitted; without, they are 1.
 
     Raises ValueError for samples that are not finite, for maps of other shape, and for a start of another generator.
     """
     kspace.require_finite()
     kspace.require_maps(csm)
+    iterations = schedule.iterations if start is None else schedule.warm_iterations
     images = []
     state: State = {}
     with torch.inference_mode(mode=False):
@@ -83,65 +90,80 @@ def generated(
                 squares = cg(operator.gram, operator.H(volume.data), iterations=_LEAST_SQUARES).x
                 scale = _intensity(squares)
                 volume = replace(volume, data=volume.data / scale)
-                module = generator(volume.image_matrix).to(scale.device)
+                module = Members([generator(volume.image_matrix, seed) for seed in seeds]).to(scale.device)
                 if start is not None:
                     load(module, start)
-                seen, held = (volume, None) if divide is None else divide(volume)
-                iterations = schedule.iterations if start is None else schedule.warm_iterations
-                own = None if weights is None else weights(seen, scale, iterations)
-                unknown = ~reached(volume.mask.expand(1, *volume.matrix), _REACH) if volume.trajectory is None else None
-                found = _fit(module, seen, held, unknown, maps, schedule, own, iterations)
+                lessons = []
+                for seed in seeds:
+                    seen, held = (volume, None) if divide is None else divide(volume, seed)
+                    own = None if weights is None else weights(seen, scale, iterations)
+                    lessons.append(_Lesson(volume, maps, seen, held, own))
+                found = _fit(module, lessons, schedule, iterations)
                 state = found.state
-                images.append(scale * found.mean(module, module) * (maps != 0).any(dim=-4, keepdim=True))
+                image = found.mean(module, partial(module.mean, _image))
+                images.append(scale * image * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape(*kspace.other, 1, *kspace.image_matrix), state
 
 
-def _fit(
-    module: nn.Module,
-    seen: KSpace,
-    held: KSpace | None,
-    unknown: Tensor | None,
-    csm: Tensor,
-    schedule: Schedule,
-    weights: Weights | None,
-    iterations: int,
-) -> Fit:
-    operator = encoding(seen if unknown is None else replace(seen, mask=seen.mask | unknown), csm)
-    energy = seen.data.abs().square().sum()
-    energy = torch.where(energy > 0, energy, 1)
+class _Lesson:
+    """What one generator is fitted to, and what it has to foretell."""
+
+    def __init__(self, volume: KSpace, csm: Tensor, seen: KSpace, held: KSpace | None, weights: Weights | None) -> None:
+        self._unknown: Tensor | None = None
+        if volume.trajectory is None:
+            self._unknown = ~reached(volume.mask.expand(1, *volume.matrix), _REACH)
+        mask = seen.mask if self._unknown is None else seen.mask | self._unknown
+        self._operator, self._data, self._weights = encoding(replace(seen, mask=mask), csm), seen.data, weights
+        energy = seen.data.abs().square().sum()
+        self._energy = torch.where(energy > 0, energy, 1)
+        self.foretells = held is not None
+        if held is not None:
+            # The centre, of which nothing is held out, is represented by samples that are fitted: without it, no image
+            # at all may seem better than one with noise in its edges.
+            rings = Rings(held)
+            self._share = rings.representing() + Rings(seen).representing(rings.nearer())
+            self._everything, self._all = encoding(volume, csm), volume.data
+            self._count = held.n_coils * self._share.sum().clamp_min(1)
+
+    def loss(self, iteration: int, image: Tensor) -> Tensor:
+        # Where there is no sample, the data are 0.
+        squares = torch.view_as_real(self._operator(image) - self._data).square().sum(dim=-1)
+        beyond: Tensor | float = 0.0
+        if self._unknown is not None:
+            beyond = _UNREACHED * (squares * self._unknown).sum()
+            squares = squares * ~self._unknown
+        if self._weights is not None:
+            squares = self._weights(iteration, squares.detach()) * squares
+        return (squares.sum() + beyond) / self._energy
+
+    def foretold(self, image: Tensor) -> Tensor:
+        """The mean squared error of all of k-space, as held-out samples tell it."""
+        return (self._share * (self._everything(image) - self._all).abs().square()).sum() / self._count
+
+
+def _fit(module: Members, lessons: Sequence[_Lesson], schedule: Schedule, iterations: int) -> Fit:
+    taught = list(zip(lessons, module.members, strict=True))
 
     def loss(iteration: int) -> Tensor:
-        # Where there is no sample, the data are 0.
-        squares = torch.view_as_real(operator(module()) - seen.data).square().sum(dim=-1)
-        beyond: Tensor | float = 0.0
-        if unknown is not None:
-            beyond = _UNREACHED * (squares * unknown).sum()
-            squares = squares * ~unknown
-        if weights is not None:
-            squares = weights(iteration, squares.detach()) * squares
-        return (squares.sum() + beyond) / energy
+        return torch.stack([lesson.loss(iteration, member()) for lesson, member in taught]).sum()
 
-    validate = None
-    if held is not None:
-        # The centre, of which nothing is held out, is represented by samples that are fitted: without it, no image at
-        # all may seem better than one with noise in its edges.
-        rings = Rings(held)
-        share_of_all = rings.representing() + Rings(seen).representing(rings.nearer())
-        whole = replace(seen, data=seen.data + held.data, mask=seen.mask | held.mask)
-        everything, count = encoding(whole, csm), held.n_coils * share_of_all.sum().clamp_min(1)
-
-        def validate() -> Tensor:
-            return (share_of_all * (everything(module()) - whole.data).abs().square()).sum() / count
+    def validate() -> Tensor:
+        return torch.stack([lesson.foretold(member()) for lesson, member in taught]).mean()
 
     return fit(
         module,
         loss,
         iterations=iterations,
         rate=schedule.rate,
-        validate=validate,
+        validate=validate if lessons[0].foretells else None,
         patience=schedule.patience,
         tolerance=_AS_GOOD,
     )
+
+
+def _image(member: nn.Module) -> Tensor:
+    image: Tensor = member()
+    return image
 
 
 def _intensity(image: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ from tests.support.heads import scan
 SCHEDULE = Schedule(iterations=100, warm_iterations=20, rate=5e-3, patience=0)
 
 
-def field(matrix, width=32):
-    return Field(FourierFeatures([0, 2, 2], features=32), matrix, width=width)
+def field(matrix, seed, width=32):
+    return Field(FourierFeatures([0, 2, 2], features=32, seed=seed), matrix, width=width, seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +92,27 @@ def test_samples_without_weight_are_not_learned(head):
 
 def test_an_empty_scan_is_an_empty_image(head):
     kspace, csm, _ = head
-    image, _ = generated(replace(kspace, data=0 * kspace.data), csm, field, SCHEDULE, divide=splitter(0.1, 0))
+    image, _ = generated(replace(kspace, data=0 * kspace.data), csm, field, SCHEDULE, divide=splitter(0.1))
     assert image.abs().max() < 0.05
+
+
+def test_members_learn_each_by_itself(head):
+    """From other samples, with other weights; the image is the mean of theirs, and the state has both."""
+    kspace, csm, _ = head
+    schedule = replace(SCHEDULE, iterations=1)
+
+    def weighting(volume, *_):
+        # Of what is fitted, and so of another scan for each.
+        return lambda *_: volume.mask * torch.linspace(0.5, 1, 24)
+
+    settings = {"divide": splitter(0.1), "weights": weighting}
+    both, state = generated(kspace, csm, field, schedule, seeds=(3, 4), **settings)
+    alone = [generated(kspace, csm, field, schedule, seeds=(seed,), **settings) for seed in (3, 4)]
+    torch.testing.assert_close(both, (alone[0][0] + alone[1][0]) / 2)
+    assert error(alone[0][0], alone[1][0]) > 1e-2
+    for i, (_, own) in enumerate(alone):
+        for name, value in own.items():
+            torch.testing.assert_close(state[name.replace("members.0", f"members.{i}")], value)
 
 
 def validation_of_nothing(monkeypatch):
@@ -120,7 +139,7 @@ def test_held_out_samples_stand_for_all_of_k_space(head, monkeypatch):
     held = kspace.mask & (inner | (torch.arange(24) % 4 == 0))
     volume = replace(kspace, data=bright * torch.where(inner, 1.0, 10.0) * kspace.mask * torch.ones_like(kspace.data))
 
-    def divide(one):
+    def divide(one, _):
         parts = (replace(one, data=one.data * mask, mask=mask) for mask in (one.mask & ~held, held))
         found.append(float((one.data[0] * inner).abs().amax() ** 2))
         return tuple(parts)
@@ -141,7 +160,7 @@ def test_the_centre_counts_though_nothing_of_it_is_held_out(head, monkeypatch):
     inner = radius(kspace) < 0.33
     volume = replace(kspace, data=inner * kspace.mask * torch.ones_like(kspace.data))
 
-    def divide(one):
+    def divide(one, _):
         found.append(float(one.data.abs().amax() ** 2))
         masks = (one.mask & inner, one.mask & ~inner)
         return tuple(replace(one, data=one.data * mask, mask=mask) for mask in masks)
@@ -155,9 +174,9 @@ def test_the_centre_counts_though_nothing_of_it_is_held_out(head, monkeypatch):
 class Free(nn.Module):
     """An image that can be anything, and is noise at first."""
 
-    def __init__(self, matrix):
+    def __init__(self, matrix, seed):
         super().__init__()
-        self.values = nn.Parameter(torch.randn(2, 1, *matrix, generator=torch.Generator().manual_seed(0)))
+        self.values = nn.Parameter(torch.randn(2, 1, *matrix, generator=torch.Generator().manual_seed(seed)))
 
     def forward(self):
         return torch.complex(*self.values)
