@@ -36,8 +36,8 @@ class CoggenInr(Generated):
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
 
-    # What a network makes up where nothing was sampled differs from that of another by more than it learns in the second
-    # half of so many iterations: docs/claims_fitted.md
+    # Networks differ in what they make up where nothing was sampled, and by more than one of them learns in the second
+    # half of twice as many iterations: docs/claims_fitted.md
     iterations: int = 750
     warm_iterations: int = 200
     members: int = 2
