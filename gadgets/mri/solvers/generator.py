@@ -22,7 +22,7 @@ from gadgets.mri.solvers.rings import Rings
 # Iterations of least squares that say how bright the object is.
 _LEAST_SQUARES = 5
 # Of the least mean square of what is foretold wrongly, what others may be above it. From a tenth of the samples of
-# 64 x 64 points, 4 coils and R = 4, it is known to about as much.
+# 64 x 64 points, 4 coils and R = 4, it is known to about as much; from one such tenth for each member, better.
 _AS_GOOD = 0.07
 # How far sensitivities reach in k-space, in points, and the weight with which what is beyond is to stay near 0:
 # networks would fill it with as much as they find elsewhere, one side that is missing above all.
@@ -157,7 +157,7 @@ def _fit(module: Members, lessons: Sequence[_Lesson], schedule: Schedule, iterat
         rate=schedule.rate,
         validate=validate if lessons[0].foretells else None,
         patience=schedule.patience,
-        tolerance=_AS_GOOD,
+        tolerance=_AS_GOOD / len(lessons) ** 0.5,
     )
 
 
