@@ -65,6 +65,11 @@ def test_runs_where_nothing_else_has_gradients(method, head):
     torch.testing.assert_close(inside, method(*head))
 
 
+def test_no_networks_are_refused():
+    with pytest.raises(ValueError, match="Inr.members is 0, expected 1 or more"):
+        create("inr", {"members": 0})
+
+
 def test_along_spokes(method):
     kspace = radial_scan(trajectory(spokes=12, size=16), 16, slices=(0,))
     csm = method.calibrate(kspace)

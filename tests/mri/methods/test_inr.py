@@ -30,6 +30,14 @@ def test_what_is_kept_has_less_noise_than_the_last_iterate():
     assert decibels(kept, truth) > decibels(last, truth) + 1
 
 
+def test_two_networks_make_up_less_than_one():
+    """What they make of places that no sample tells of differs, and of the rest not."""
+    kspace, csm, truth = scan(0, noise=0.08, size=32, acceleration=2.5)
+    one, other, both = (Inr(iterations=200, members=count, seed=seed) for count, seed in ((1, 0), (1, 1), (2, 0)))
+    apart = [decibels(method(kspace, csm), truth) for method in (one, other)]
+    assert decibels(both(kspace, csm), truth) > max(apart) + 0.3
+
+
 def test_spokes():
     kspace = radial_scan(trajectory(spokes=16, size=32), 32)
     truth = coil_images(32).norm(dim=-4, keepdim=True).numpy()
