@@ -70,11 +70,6 @@ class Course:
         return max(self.values) - self.end
 
     @property
-    def last(self) -> float:
-        """Of the last iterate, with which fits end that validate nothing, as those of the paper."""
-        return self.values[-1]
-
-    @property
     def trial(self) -> str:
         """Errors of held-out samples with a smooth phase and without."""
         smooth, rough = self.errors[:2]
@@ -196,17 +191,13 @@ def table(title: str, rows: Sequence[Row]) -> None:
 
 
 def differences(rows: Sequence[Row]) -> None:
-    """By how much K-UNN is ahead, over the seeds; with all iterations, too, where the other is a fit."""
-    print("\n| K-UNN less | mean | spread | least | of last iterates: mean | spread | least |")
-    print("|---|" + "---|" * 6)
+    """By how much K-UNN is ahead, over the seeds."""
+    print("\n| K-UNN less | mean | spread | least |\n|---|---|---|---|")
     for name in dict.fromkeys(row.name for row in rows):
         for text in ("SAKE*", "no phase", "no tv", "no filter"):
-            those = [row for row in rows if row.name == name and text in row.values]
-            ahead = [[row.values["K-UNN"] - row.values[text] for row in those]]
-            ahead += [[row.courses["K-UNN"].last - row.courses[text].last for row in those if text in row.courses]]
-            cells = [f"{np.mean(one):+.1f} | {np.std(one):.1f} | {min(one):+.1f}" if one else "| |" for one in ahead]
-            if those:
-                print(f"| {text}, {name} | {' | '.join(cells)} |")
+            ahead = [row.values["K-UNN"] - row.values[text] for row in rows if row.name == name and text in row.values]
+            if ahead:
+                print(f"| {text}, {name} | {np.mean(ahead):+.1f} | {np.std(ahead):.1f} | {min(ahead):+.1f} |")
 
 
 def picture(rows: Sequence[Row], file: Path) -> None:
