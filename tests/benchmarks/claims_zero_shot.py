@@ -72,7 +72,7 @@ def watched(method: Callable[[KSpace, Tensor], Tensor], kspace: KSpace, csm: Ten
         def look(done: int, total: int, text: str) -> None:
             with torch.no_grad():
                 course.done.append(done)
-                course.images.append(module(everything) * inside)
+                course.images.append(module.mean(lambda member: member(everything)[0]) * inside)
 
         with listening(look):
             found = learn(module, volume, maps, **settings)
