@@ -35,6 +35,7 @@ from gadgets.mri.methods.k_unn import KUnn
 from gadgets.mri.networks.k_unn import KUnnNetwork
 from gadgets.mri.solvers.fit import Fit
 from gadgets.mri.solvers.progress import listening
+from gadgets.mri.solvers.starts import Starts
 from tests.benchmarks.k_unn_peers import SMOOTH, BestSake, Zeros
 from tests.benchmarks.k_unn_scans import (
     GRADIENT_ECHOES,
@@ -82,20 +83,20 @@ def followed(method: KUnn, kspace: KSpace, truth: Tensor) -> tuple[Tensor, Cours
     errors = []
     fit = k_unn._Plane.fit
 
-    def watched(plane: k_unn._Plane, network: KUnnNetwork, iterations: int, rate: float) -> Fit:
-        course = courses.pop(network, Course())
+    def watched(plane: k_unn._Plane, networks: Starts[KUnnNetwork], iterations: int, rate: float) -> Fit:
+        course = courses.pop(networks, Course())
         # The last one is that of the image.
-        courses[network] = course
+        courses[networks] = course
         before = course.done[-1] if course.done else 0
 
         def look(done: int, total: int, text: str) -> None:
             with torch.no_grad():
-                full = torch.where(plane.unknown == 0, plane.y * plane.size, plane.estimate(network))
+                full = torch.where(plane.unknown == 0, plane.y * plane.size, plane.estimate(networks.leader))
                 course.done.append(before + done)
                 course.values.append(decibels(combined(ifft(full[:, None], (-2, -1))), truth))
 
         with listening(look):
-            result = fit(plane, network, iterations, rate)
+            result = fit(plane, networks, iterations, rate)
         errors.append(float(result.validation.min()))
         return result
 

@@ -137,7 +137,7 @@ SYSTEMS = {
 EIGENVALUES = {"power_iteration": lambda g, start: power_iteration(lambda x: g @ x, start, iterations=500)}
 
 # What solvers and methods share, and is no solver.
-OTHERS = {"curriculum", "deadline", "generator", "members", "progress", "reach", "rings"}
+OTHERS = {"curriculum", "deadline", "generator", "members", "progress", "reach", "rings", "starts"}
 
 # min ||x - b||^2 / 2 + g(K x).
 DENOISE = {

@@ -23,6 +23,7 @@ from gadgets.mri.solvers.deadline import late, share
 from gadgets.mri.solvers.fit import Fit, State, fit, load
 from gadgets.mri.solvers.progress import remark, within
 from gadgets.mri.solvers.reach import mirrored, reached
+from gadgets.mri.solvers.starts import Starts
 
 _PLANE = (-2, -1)
 # The iterations after which fits with a smooth phase and without it are compared; at most a quarter of all.
@@ -37,6 +38,8 @@ _UNREACHED, _REACHED = 0.1, 0.003
 # The same where the phase is smooth: of samples that are not reached from any that was acquired, nor from its mirror
 # image. Edges tell something of them; without, fits go on to fill them when all else is found. docs/claims_k_unn.md
 _BEYOND = 0.01
+# The part of the iterations, one in so many, after which one network is left. docs/claims_k_unn.md
+_RACE = 6
 # By what part validation may be more than its least, to be as good: the mean of such iterates is taken.
 _AS_GOOD = 0.05
 # Of the intensity: below it, neither magnitudes nor lengths of differences have a corner at 0, where no gradient is.
@@ -61,7 +64,9 @@ class KUnn:
     are, those of gradient echoes near air least, and a fit to one that is not makes fringes: before, 100 iterations, or
     a quarter, are done with a smooth phase and without, and where samples that were held out refute it, which is
     remarked, the fit is without. What is beyond the reach of sensitivities then stays near 0, one side of k-space that
-    is missing above all; with a smooth phase, what they do not reach from mirror images either. `width` and `layers`
+    is missing above all; with a smooth phase, what they do not reach from mirror images either. Where such fits end is
+    chance, some of them with dark spots: `starts` networks are fitted for a sixth of the iterations, and the one with
+    the least length of edges goes on; with a smooth phase, all end alike, and there is one. `width` and `layers`
     are those of the network of x. A share `held_out` of the samples is not fitted: the image is the mean of the
     iterates that foretell them best. `seed`: of the parameters' first values and of that choice.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
@@ -75,6 +80,7 @@ class KUnn:
     kernel: int = 7
     filter: float = 0.6
     tv: float = 0.1
+    starts: int = 4
     phase: bool = True
     held_out: float = 0.05
     seed: int = 0
@@ -84,9 +90,9 @@ class KUnn:
             raise ValueError(f"KUnn.filter is {self.filter} and KUnn.tv {self.tv}, expected 0 or more")
         if not 0 < self.held_out < 1:
             raise ValueError(f"KUnn.held_out is {self.held_out}, expected more than 0 and less than 1")
-        if self.iterations < 1 or self.warm_iterations < 1:
-            given = f"KUnn.iterations is {self.iterations} and KUnn.warm_iterations {self.warm_iterations}"
-            raise ValueError(f"{given}, expected 1 or more")
+        for name in ("iterations", "warm_iterations", "starts"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"KUnn.{name} is {getattr(self, name)}, expected 1 or more")
 
     def calibrate(self, reference: KSpace) -> None:
         """Nothing to calibrate: returns None."""
@@ -141,62 +147,66 @@ class KUnn:
             smooth = self.phase and any(name.startswith("phase.") for name in start)
             if self.phase and not smooth:
                 remark("its phase is taken not to be smooth, as in what it starts from")
-            network = self._network(data, phase=smooth)
-            load(network, start)
+            networks = self._networks(data, phase=smooth)
+            load(networks.leader, start)
             # A warm fit is the end of a long one, with its rate: more would undo what was found.
             part = min(self.warm_iterations / self.iterations, 1.0)
-            found = plane.fit(network, self.warm_iterations, self.rate * math.sin(math.pi / 2 * part) ** 2)
+            found = plane.fit(networks, self.warm_iterations, self.rate * math.sin(math.pi / 2 * part) ** 2)
         elif self.phase:
-            network, found = self._smooth_or_not(data, plane)
+            networks, found = self._smooth_or_not(data, plane)
         else:
-            network = self._network(data, phase=False)
-            found = plane.fit(network, self.iterations, self.rate)
-        estimate = found.mean(network, lambda: plane.estimate(network))
-        return network, torch.where(mask, data, at.displaced(estimate))
+            networks = self._networks(data, phase=False, starts=self.starts)
+            found = plane.fit(networks, self.iterations, self.rate)
+        estimate = found.mean(networks, lambda: plane.estimate(networks.leader))
+        return networks.leader, torch.where(mask, data, at.displaced(estimate))
 
-    def _smooth_or_not(self, data: Tensor, plane: _Plane) -> tuple[KUnnNetwork, Fit]:
+    def _smooth_or_not(self, data: Tensor, plane: _Plane) -> tuple[Starts[KUnnNetwork], Fit]:
         """Networks that are fitted to a plane, with a smooth phase unless that is refuted, and their fit."""
         trial = max(1, min(_TRIAL, self.iterations // 4))
         total, parts = 2 * trial + self.iterations, math.ceil((2 * trial + self.iterations) / trial)
-        networks = [self._network(data, phase=phase) for phase in (True, False)]
+        networks = [self._networks(data, phase=phase) for phase in (True, False)]
         fits = []
-        for i, network in enumerate(networks):
+        for i, one in enumerate(networks):
             with within(i * trial, total), share(parts - i):
-                fits.append(plane.fit(network, trial, self.rate))
+                fits.append(plane.fit(one, trial, self.rate))
         smooth, rough = (float(found.validation.min()) for found in fits)
         refuted = smooth > _REFUTED * rough
         if refuted:
             remark("its phase is not smooth, as samples that were held out tell, and not taken to be")
         # Anew: with the rate of a beginning, a fit that has come to its end is thrown out of what it found.
-        network, tried = self._network(data, phase=not refuted), (networks[refuted], fits[refuted])
+        starts = self.starts if refuted else 1
+        anew, tried = self._networks(data, phase=not refuted, starts=starts), (networks[refuted], fits[refuted])
         try:
             with within(2 * trial, total):
-                final = plane.fit(network, self.iterations, self.rate)
+                final = plane.fit(anew, self.iterations, self.rate)
         except TimeoutError:
             # Before it began: what the trial has found is there.
             late(begun=True)
             return tried
         worse = final.validation.min() > (1 + _AS_GOOD) * fits[refuted].validation.min()
-        return tried if worse else (network, final)
+        return tried if worse else (anew, final)
 
-    def _network(self, data: Tensor, *, phase: bool) -> KUnnNetwork:
-        """The networks for k-space (coil, k1, k0), as they begin."""
+    def _networks(self, data: Tensor, *, phase: bool, starts: int = 1) -> Starts[KUnnNetwork]:
+        """Networks for k-space (coil, k1, k0), as they begin; the first one is the same for any number."""
         # Where sensitivities are alike, coils of other phases cancel each other, and x is 0 at points around which its
         # phase turns. Such points stay: c must have them, too, and then all of it is 0 there, with stripes around.
         first = echo(data).strengths
-        with torch.random.fork_rng(devices=[]):
-            # Of this generator alone: torch.manual_seed would move those of devices, too.
-            torch.default_generator.manual_seed(self.seed)
-            network = KUnnNetwork(
-                first,
-                data.shape[1:],
-                width=self.width,
-                layers=self.layers,
-                kernel=self.kernel,
-                filter=self.filter,
-                phase=phase,
-            )
-        return network.to(data.device)
+        networks = []
+        for seed in (self.seed, *map(int, np.random.SeedSequence(self.seed).generate_state(starts - 1))):
+            with torch.random.fork_rng(devices=[]):
+                # Of this generator alone: torch.manual_seed would move those of devices, too.
+                torch.default_generator.manual_seed(seed)
+                network = KUnnNetwork(
+                    first,
+                    data.shape[1:],
+                    width=self.width,
+                    layers=self.layers,
+                    kernel=self.kernel,
+                    filter=self.filter,
+                    phase=phase,
+                )
+            networks.append(network.to(data.device))
+        return Starts(networks, self.iterations // _RACE)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -233,22 +243,30 @@ class _Plane:
             y=y, size=size, fitted=fitted, judged=judged, unknown=unknown, beyond=beyond, unit=unit, tv=method.tv
         )
 
-    def fit(self, network: KUnnNetwork, iterations: int, rate: float) -> Fit:
+    def fit(self, networks: Starts[KUnnNetwork], iterations: int, rate: float) -> Fit:
         gradient = FiniteDifferenceOp(_PLANE)
 
-        def loss(_: int) -> Tensor:
+        def loss(network: KUnnNetwork) -> tuple[Tensor, Tensor]:
             images = network()
             energy = images.abs().square().sum(dim=1).mean(dim=0) / self.unit.square() + _ROUNDED**2
             edges = gradient(energy.sqrt()).square().sum(dim=0)
             # Samples that were not acquired are 0 in y, and to stay near it where nothing foretells them.
             weight = self.fitted + (self.unknown if network.phase is None else self.beyond)
-            length = (edges + _ROUNDED**2).sqrt().mean()
-            return _misfit(weight, images, self.y) + self.tv * length
+            length = self.tv * (edges + _ROUNDED**2).sqrt().mean()
+            # Dark spots, around which the phase turns, have edges, and are seen long before the misfit tells them.
+            return _misfit(weight, images, self.y) + length, length
 
         def validate() -> Tensor:
-            return _misfit(self.judged, network(), self.y)
+            return networks.mean(lambda network: _misfit(self.judged, network(), self.y))
 
-        return fit(network, loss, iterations=iterations, rate=rate, validate=validate, tolerance=_AS_GOOD)
+        return fit(
+            networks,
+            lambda iteration: networks.loss(iteration, loss),
+            iterations=iterations,
+            rate=rate,
+            validate=validate,
+            tolerance=_AS_GOOD,
+        )
 
     def estimate(self, network: KUnnNetwork) -> Tensor:
         """K-space (coil, k1, k0) as the network has it."""

@@ -1,5 +1,6 @@
 """K-UNN fills what was not acquired, one side of k-space above all."""
 
+import copy
 import time
 from dataclasses import replace
 
@@ -133,9 +134,32 @@ def test_sensitivities_begin_as_the_echo_has_them(fitted):
     """Were all the same, coils of other phases would cancel each other where they are as strong."""
     kspace, *_ = fitted
     data = torch.tensor([1.0, 0.2, 0.1, 0.05])[:, None, None] * kspace.data[:, 0]
-    coils = SMALL._network(data, phase=False).coils().detach()
+    coils = SMALL._networks(data, phase=False).leader.coils().detach()
     assert (coils - echo(data).strengths[:, None, None]).abs().max() < 0.3
     assert coils[0].abs().min() > 2 * coils[3].abs().max()
+
+
+@pytest.mark.parametrize("phase", [True, False])
+def test_without_a_smooth_phase_fits_begin_more_than_once(fitted, monkeypatch, phase):
+    """The sparsest goes on; where a smooth phase is not refuted, all end alike, and one is enough."""
+    kspace, *_ = fitted
+    fit, fits = k_unn.fit, []
+
+    def noted(networks, *settings, **named):
+        begun = [copy.deepcopy(network.state_dict()) for network in networks.networks]
+        fits.append((networks, begun))
+        return fit(networks, *settings, **named)
+
+    monkeypatch.setattr(k_unn, "fit", noted)
+    method = replace(SMALL, phase=phase, iterations=12, starts=3)
+    assert not phase or len(method.fitted(kspace, None)[1]) > 0
+    network, _ = method._completed(kspace.data[:, 0], kspace.mask[0], None)
+    networks, begun = fits[-1]
+    assert networks.leader is network and len(begun) == (1 if phase else 3)
+    # The first one begins as it does alone.
+    alone = replace(method, starts=1)._networks(kspace.data[:, 0], phase=phase).leader.state_dict()
+    assert all(value.equal(alone[name]) for name, value in begun[0].items())
+    assert len({float(state["content.seed"].sum()) for state in begun}) == len(begun)
 
 
 def test_progress_is_told_of_the_whole(fitted):
@@ -272,7 +296,8 @@ def test_every_second_line_alone_is_refused():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"held_out": 0.0}, {"tv": -1.0}, {"filter": float("nan")}, {"warm_iterations": 0}]
+    "settings",
+    [{"held_out": 0.0}, {"tv": -1.0}, {"filter": float("nan")}, {"warm_iterations": 0}, {"starts": 0}],
 )
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
