@@ -2,11 +2,12 @@
 
 Run: python -m tests.benchmarks.claims_zero_shot heads [ACCELERATION [FOLDER]]
      DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_zero_shot brain [ACCELERATION [FOLDER]]
+     DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_zero_shot phantom [ACCELERATION [FOLDER]]
 
 heads: three random heads of 64 x 64 points seen by 4 coils, a fifth of the lines (or another share), noise of 0.01 of
 the brightest point. Least squares have the better of two dampings, by the truth. brain: the measured brain, of whose
 128 lines a fourth (or another share) is taken at random, denser towards the centre, of which 12 lines are full, in
-three ways; maps are of 24 lines, 16 coils are compressed to 8.
+three ways; maps are of 24 lines, 16 coils are compressed to 8. phantom: the same of a measured ball of water.
 
 PSNR in dB of magnitudes against the truth: of the image that is returned ("kept", the mean of iterates), and of the
 best iterate that there was ("best"), which only the truth tells. What stops never sees it. To FOLDER go pictures: each
@@ -20,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -27,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gadgets.inputs.raw import kspaces
 from gadgets.mri.calibration import zero_shot
 from gadgets.mri.calibration.compression import compression_matrix
 from gadgets.mri.fft import ifft
@@ -153,11 +156,23 @@ def centre(n: int) -> Tensor:
     return ((line - 64 >= -(n // 2)) & (line - 64 < n // 2))[:, None].expand(1, 1, 128, 128)
 
 
-def measured(seed: int, acceleration: float) -> tuple[dict, Tensor]:
-    """What methods make of the brain with lines drawn from the seed, and its truth."""
-    full, _, reference = brain(Path(os.environ["DEEPGADGETS_DATA"]), 3)
-    matrix = torch.from_numpy(compression_matrix(reference.data.flatten(1).numpy(), coils=8))
-    data = torch.einsum("vc,c...->v...", matrix, full.data)
+def whole(what: str) -> Tensor:
+    """All of measured k-space, of 8 channels made of 16, (coil, 1, k1, k0)."""
+    folder = Path(os.environ["DEEPGADGETS_DATA"])
+    if what == "brain":
+        full, _, reference = brain(folder, 3)
+        data, middle = full.data, reference.data
+    else:
+        (samples,) = kspaces([folder / "mrd" / f"{what}_gre_3T_16ch_full.h5"])
+        data = torch.from_numpy(samples)[:, None]
+        middle = data[..., 52:76, 52:76]
+    matrix = torch.from_numpy(compression_matrix(middle.flatten(1).numpy(), coils=8))
+    return torch.einsum("vc,c...->v...", matrix, data)
+
+
+def measured(what: str, seed: int, acceleration: float) -> tuple[dict, Tensor]:
+    """What methods make of the brain, or the phantom, with lines drawn from the seed, and its truth."""
+    data = whole(what)
     csm = create("zs_ssl").calibrate(KSpace(data=torch.where(centre(24), data, 0), mask=centre(24)))
     mask = lines(seed, size=128, acceleration=acceleration, centre=12)
     truth = (csm.conj() * ifft(data, (-3, -2, -1))).sum(dim=0, keepdim=True)
@@ -165,7 +180,11 @@ def measured(seed: int, acceleration: float) -> tuple[dict, Tensor]:
     return compared(kspace, csm, truth, [*LEAST_SQUARES, ("espirit_l1", {})]), truth
 
 
-PARTS = {"heads": (head, 5.0), "brain": (measured, 4.0)}
+PARTS = {
+    "heads": (head, 5.0),
+    "brain": (partial(measured, "brain"), 4.0),
+    "phantom": (partial(measured, "phantom"), 5.0),
+}
 
 
 def main(part: str, acceleration: float, folder: Path | None) -> None:
