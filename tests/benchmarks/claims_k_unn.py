@@ -1,6 +1,6 @@
 """What K-UNN's paper claims, small: docs/claims_k_unn.md and docs/pictures/fit_k_unn*.png.
 
-Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_k_unn [--size 64] [--iterations 600] [--seeds 0 1 2]
+Run: DEEPGADGETS_DATA=FOLDER python -m tests.benchmarks.claims_k_unn [--size 64] [--starts 4] [--seeds 0 1 2]
 First, heads of 12 ellipses with faint texture and a smooth phase, six Gaussian coils, and noise of 0.005 of the
 brightest point; the same with the magnitudes of three patients at 3 T; then spin echoes of three heads at 0.055 T, one
 coil, as they were measured, and the middle of their k-space, where there is less noise; then the middle of that of
@@ -131,10 +131,9 @@ class Row:
         return self
 
 
-def head_row(name: str, seed: int, size: int, iterations: int, folder: Path | None = None) -> Row:
+def head_row(name: str, seed: int, size: int, full: KUnn, folder: Path | None = None) -> Row:
     """One simulated scan, of ellipses or, with scanner data, of the patient of that number."""
     data, truth = simulated(size, seed, folder)
-    full = KUnn(iterations=iterations)
     methods: dict[str, Method] = {"K-UNN": full, "no phase": replace(full, phase=False)}
     if name == RANDOM:
         methods |= without(full)
@@ -146,10 +145,9 @@ def without(full: KUnn) -> dict[str, Method]:
     return {"no tv": replace(full, tv=0.0), "no filter": replace(full, filter=0.0)}
 
 
-def spin_echo_row(name: str, patient: int, folder: Path, size: int | None, iterations: int) -> Row:
+def spin_echo_row(name: str, patient: int, folder: Path, size: int | None, full: KUnn) -> Row:
     """One measured scan of one coil, or its middle; the number of the patient stands for the seed."""
     data, truth = spin_echo(folder, name, patient, size)
-    full = KUnn(iterations=iterations)
     methods: dict[str, Method] = {"K-UNN": full, "no phase": replace(full, phase=False), **SMOOTH}
     kspace = sampled(PARTIAL[0], data)
     made = row(name, patient, truth, kspace, methods)
@@ -159,10 +157,10 @@ def spin_echo_row(name: str, patient: int, folder: Path, size: int | None, itera
     return made
 
 
-def gradient_echo_row(what: str, name: str, seed: int, folder: Path, size: int, iterations: int) -> Row:
+def gradient_echo_row(what: str, name: str, seed: int, folder: Path, size: int, full: KUnn) -> Row:
     """One measured scan of six channels; seed: of the fit, and of lines at random."""
     data, truth = gradient_echo(folder, what, size)
-    full = KUnn(iterations=iterations, seed=seed)
+    full = replace(full, seed=seed)
     methods: dict[str, Method] = {"cg_sense": CgSense(), "K-UNN": full, "no phase": replace(full, phase=False)}
     if name == PARTIAL[0]:
         methods |= SMOOTH
@@ -239,31 +237,31 @@ def phases(folder: Path, size: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--iterations", type=int, default=KUnn.iterations)
+    parser.add_argument("--starts", type=int, default=KUnn.starts)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--pictures", type=Path, default=Path("docs/pictures"))
     given = parser.parse_args()
-    folder = os.environ.get("DEEPGADGETS_DATA")
+    folder, full = os.environ.get("DEEPGADGETS_DATA"), KUnn(starts=given.starts)
     places = [(name, seed) for name in (*PARTIAL, RANDOM) for seed in given.seeds]
     # Forked processes would share the state of torch's threads.
     with ProcessPoolExecutor(given.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        jobs = {"_heads": [pool.submit(head_row, *at, given.size, given.iterations) for at in places]}
+        jobs = {"_heads": [pool.submit(head_row, *at, given.size, full) for at in places]}
         if folder:
-            data, size, iterations = Path(folder), given.size, given.iterations
+            data, size = Path(folder), given.size
             jobs["_anatomy"] = [
-                pool.submit(head_row, name, patient, size, iterations, data)
+                pool.submit(head_row, name, patient, size, full, data)
                 for name in (*PARTIAL, RANDOM)
                 for patient in range(len(PATIENTS))
             ]
             for text, points in {"_spin_echoes": None, "_spin_echoes_middle": size}.items():
                 jobs[text] = [
-                    pool.submit(spin_echo_row, name, patient, data, points, iterations)
+                    pool.submit(spin_echo_row, name, patient, data, points, full)
                     for name in SPIN_ECHOES
                     for patient in range(len(PATIENTS))
                 ]
             for what in GRADIENT_ECHOES:
-                jobs[f"_{what}"] = [pool.submit(gradient_echo_row, what, *at, data, size, iterations) for at in places]
+                jobs[f"_{what}"] = [pool.submit(gradient_echo_row, what, *at, data, size, full) for at in places]
         else:
             print("no scanner data: DEEPGADGETS_DATA is not set")
         for name, futures in jobs.items():

@@ -83,6 +83,11 @@ class Alternation(nn.Module):
         # softplus(-3) = 0.05: as much trust in the data as the paper begins with.
         self.weight = nn.Parameter(torch.tensor(-3.0))
 
+    def trust(self, scale: Tensor) -> None:
+        """Multiply w, as it begins, by `scale`, at most 1."""
+        with torch.no_grad():
+            self.weight.add_(scale.log())
+
     def forward(self, samples: Samples) -> tuple[Tensor, Tensor]:
         """The last x, and the z it comes from."""
         solve = partial(proximal_step, samples.gram, samples.rhs, iterations=samples.conjugate)
@@ -191,13 +196,17 @@ def reconstruct(
         for left, (volume, maps) in zip(range(prod(kspace.other), 0, -1), kspace.volumes(csm), strict=True):
             with share(left):
                 operator = encoding(volume, maps)
-                size = operator.bound.sqrt()
+                bound = operator.bound
+                size, scale = bound.sqrt(), typical(volume, maps, bound)
                 unit = intensity(cg(operator.gram, operator.H(volume.data), iterations=_UNIT).x)
                 volume, maps = replace(volume, data=volume.data / (unit * size)), maps / size
                 with torch.random.fork_rng(devices=[]):
                     # Of this generator alone: torch.manual_seed would move those of devices, too.
                     torch.default_generator.manual_seed(seed)
-                    module = Members([build(maps) for _ in range(members)]).to(volume.data.device)
+                    modules = [build(maps).to(volume.data.device) for _ in range(members)]
+                for one in modules:
+                    one.trust(scale)
+                module = Members(modules)
                 if start is not None:
                     load(module, start)
                 found = learn(
@@ -214,6 +223,19 @@ def reconstruct(
                 image = found.mean(module, partial(module.mean, partial(_image, whole)))
                 images.append(unit * image * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape((*kspace.other, *images[0].shape)), state
+
+
+def typical(kspace: KSpace, csm: Tensor, bound: Tensor) -> Tensor:
+    """The part of `bound`, the largest eigenvalue of A^H A of one volume seen through csm, that most others have.
+
+    On a grid all that are not 0 are about alike: 1. Along a trajectory an eigenvalue is about the density of samples at
+    its place in k-space, which is largest in the centre, as nothing compensates it; this is the mean of all, the
+    diagonal of A^H A where csm is largest.
+    """
+    if kspace.trajectory is None:
+        return torch.ones_like(bound).reshape(())
+    density = kspace.mask.expand(*kspace.other, 1, *kspace.matrix).sum() / prod(kspace.image_matrix)
+    return (density * csm.abs().square().sum(dim=-4).max() / bound).clamp_max(1).reshape(())
 
 
 def _image(samples: Samples, member: nn.Module) -> Tensor:

@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from gadgets.mri.calibration.splits import split_zero_shot
-from gadgets.mri.calibration.zero_shot import Alternation, Samples, learn, reconstruct
+from gadgets.mri.calibration.walsh import walsh
+from gadgets.mri.calibration.zero_shot import Alternation, Samples, learn, reconstruct, typical
 from gadgets.mri.networks.residual_cnn import ResidualCnn
 from gadgets.mri.operators.encoding import encoding
+from gadgets.mri.solvers.cg import cg
 from gadgets.mri.solvers.members import Members
 from tests.support.heads import scan
+from tests.support.radial_scan import coil_images, radial_scan, trajectory
 
 SIZE = 32
 
@@ -112,6 +115,63 @@ def test_a_start_of_another_network_is_refused(head):
     other = Members([Alternation(ResidualCnn(width=9, layers=3), 3)]).state_dict()
     with pytest.raises(ValueError, match=r"network.layers.0.weight \(\(9, 2, 3, 3\) instead of \(8, 2, 3, 3\)\)"):
         reconstruct(lambda _: alternation(), kspace, csm, iterations=1, rate=1e-3, seed=0, start=other)
+
+
+@pytest.fixture(scope="module")
+def spokes():
+    """The k-space of a plane, maps and truth."""
+    size = 48
+    places = trajectory(spokes=24, size=size)
+    scanned = radial_scan(places, size)
+    images = coil_images(size)[0]
+    csm, _ = walsh(images)
+    csm = csm * (images.norm(dim=0) > 0.05 * images.norm(dim=0).max())
+    (kspace,) = (volume for volume, _ in scanned.volumes(csm[None]))
+    return kspace, csm, (csm.conj() * images).sum(dim=0, keepdim=True)
+
+
+def test_most_eigenvalues_along_spokes_are_small(spokes):
+    """Each point of an image has as many samples as another, and the mean eigenvalue is what one point gives."""
+    kspace, csm, _ = spokes
+    operator = encoding(kspace, csm)
+    strength = csm.abs().square().sum(dim=-4)
+    point = torch.zeros(strength.numel(), dtype=torch.complex64)
+    point[strength.argmax()] = 1
+    energy = operator(point.reshape(1, *strength.shape[-3:])).abs().square().sum()
+    share = typical(kspace, csm, operator.bound)
+    torch.testing.assert_close(share, (energy / operator.bound).reshape(()), rtol=1e-2, atol=0)
+    assert share < 0.05
+
+
+def test_on_a_grid_most_eigenvalues_are_the_largest(head):
+    kspace, csm, _ = head
+    assert float(typical(kspace, csm, encoding(kspace, csm).bound)) == 1
+
+
+def test_trust_is_a_factor_of_the_weight():
+    one, other = alternation(), alternation()
+    other.trust(torch.tensor(0.01))
+    first, second = (float(torch.nn.functional.softplus(module.weight.detach())) for module in (one, other))
+    # Where the weight is small, softplus is the exponential function, to 2.5 %.
+    assert second / first == pytest.approx(0.01, rel=0.03)
+
+
+def test_along_spokes_too_the_data_are_met_from_the_beginning(spokes):
+    """A weight as on a grid leaves what few samples tell, the edge of k-space, to the network, which knows nothing."""
+    kspace, csm, truth = spokes
+    image, _ = reconstruct(lambda _: alternation(count=5), kspace, csm, iterations=1, rate=1e-6, seed=0)
+    operator = encoding(kspace, csm)
+    solved = cg(operator.gram, operator.H(kspace.data), iterations=50).x
+    size = operator.bound.sqrt().reshape(())
+    grid = alternation(count=5)(Samples.of(replace(kspace, data=kspace.data / size), csm / size))[0].detach()
+
+    def error(found):
+        found = found.reshape(truth.shape)
+        return float((found - truth).norm() / truth.norm())
+
+    # Five alternations have ten conjugate gradients each.
+    assert error(image) < error(solved)
+    assert error(image) < 0.5 * error(grid)
 
 
 def test_nothing_gives_nothing(head):
