@@ -1,6 +1,5 @@
 """K-UNN fills what was not acquired, one side of k-space above all."""
 
-import copy
 import time
 from dataclasses import replace
 
@@ -142,24 +141,15 @@ def test_sensitivities_begin_as_the_echo_has_them(fitted):
 @pytest.mark.parametrize("phase", [True, False])
 def test_without_a_smooth_phase_fits_begin_more_than_once(fitted, monkeypatch, phase):
     """The sparsest goes on; where a smooth phase is not refuted, all end alike, and one is enough."""
-    kspace, *_ = fitted
     fit, fits = k_unn.fit, []
-
-    def noted(networks, *settings, **named):
-        begun = [copy.deepcopy(network.state_dict()) for network in networks.networks]
-        fits.append((networks, begun))
-        return fit(networks, *settings, **named)
-
-    monkeypatch.setattr(k_unn, "fit", noted)
-    method = replace(SMALL, phase=phase, iterations=12, starts=3)
-    assert not phase or len(method.fitted(kspace, None)[1]) > 0
-    network, _ = method._completed(kspace.data[:, 0], kspace.mask[0], None)
-    networks, begun = fits[-1]
-    assert networks.leader is network and len(begun) == (1 if phase else 3)
+    monkeypatch.setattr(k_unn, "fit", lambda networks, *a, **b: (fits.append(networks), fit(networks, *a, **b))[1])
+    method, data = replace(SMALL, phase=phase, iterations=12, starts=3), fitted[0].data[:, 0]
+    network, _ = method._completed(data, fitted[0].mask[0], None)
+    assert fits[-1].leader is network and len(fits[-1].networks) == (1 if phase else 3)
+    begun = [one.content.seed for one in method._networks(data, phase=phase, starts=3).networks]
+    assert len({float(seed.sum()) for seed in begun}) == 3
     # The first one begins as it does alone.
-    alone = replace(method, starts=1)._networks(kspace.data[:, 0], phase=phase).leader.state_dict()
-    assert all(value.equal(alone[name]) for name, value in begun[0].items())
-    assert len({float(state["content.seed"].sum()) for state in begun}) == len(begun)
+    assert begun[0].equal(replace(method, starts=1)._networks(data, phase=phase).leader.content.seed)
 
 
 def test_progress_is_told_of_the_whole(fitted):
