@@ -64,11 +64,12 @@ class KUnn:
     are, those of gradient echoes near air least, and a fit to one that is not makes fringes: before, 100 iterations, or
     a quarter, are done with a smooth phase and without, and where samples that were held out refute it, which is
     remarked, the fit is without. What is beyond the reach of sensitivities then stays near 0, one side of k-space that
-    is missing above all; with a smooth phase, what they do not reach from mirror images either. Where such fits end is
-    chance, some of them with dark spots: `starts` networks are fitted for a sixth of the iterations, and the one with
-    the least length of edges goes on; with a smooth phase, all end alike, and there is one. `width` and `layers`
-    are those of the network of x. A share `held_out` of the samples is not fitted: the image is the mean of the
-    iterates that foretell them best. `seed`: of the parameters' first values and of that choice.
+    is missing above all; with a smooth phase, what they do not reach from mirror images either. Where fits without a
+    smooth phase end is chance, some with dark spots: `starts` networks are fitted for a sixth of the iterations, and
+    the one whose image has the least length of edges goes on; with a smooth phase, all end alike, and there is one, as
+    without `tv`, which is what tells them apart. `width` and `layers` are those of the network of x. A share `held_out`
+    of the samples is not fitted: the image is the mean of the iterates that foretell them best. `seed`: of the
+    parameters' first values and of that choice.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
     """
 
@@ -192,7 +193,8 @@ class KUnn:
         # phase turns. Such points stay: c must have them, too, and then all of it is 0 there, with stripes around.
         first = echo(data).strengths
         networks = []
-        for seed in (self.seed, *map(int, np.random.SeedSequence(self.seed).generate_state(starts - 1))):
+        others = np.random.SeedSequence(self.seed).generate_state(starts - 1 if self.tv else 0)
+        for seed in (self.seed, *map(int, others)):
             with torch.random.fork_rng(devices=[]):
                 # Of this generator alone: torch.manual_seed would move those of devices, too.
                 torch.default_generator.manual_seed(seed)

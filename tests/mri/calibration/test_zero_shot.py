@@ -140,6 +140,7 @@ def test_most_eigenvalues_along_spokes_are_small(spokes):
     energy = operator(point.reshape(1, *strength.shape[-3:])).abs().square().sum()
     share = typical(kspace, csm, operator.bound)
     torch.testing.assert_close(share, (energy / operator.bound).reshape(()), rtol=1e-2, atol=0)
+    # A weight as on a grid is more than that: these eigenvalues would count for less than the network.
     assert share < 0.05
 
 
@@ -169,9 +170,8 @@ def test_along_spokes_too_the_data_are_met_from_the_beginning(spokes):
         found = found.reshape(truth.shape)
         return float((found - truth).norm() / truth.norm())
 
-    # Five alternations have ten conjugate gradients each.
-    assert error(image) < error(solved)
-    assert error(image) < 0.5 * error(grid)
+    # As many conjugate gradients as five alternations have: a weight as on a grid is worse than none, and this is not.
+    assert error(image) < error(solved) < error(grid)
 
 
 def test_nothing_gives_nothing(head):

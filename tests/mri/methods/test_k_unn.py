@@ -146,6 +146,7 @@ def test_without_a_smooth_phase_fits_begin_more_than_once(fitted, monkeypatch, p
     method, data = replace(SMALL, phase=phase, iterations=12, starts=3), fitted[0].data[:, 0]
     network, _ = method._completed(data, fitted[0].mask[0], None)
     assert fits[-1].leader is network and len(fits[-1].networks) == (1 if phase else 3)
+    assert len(replace(method, tv=0.0)._networks(data, phase=phase, starts=3).networks) == 1
     begun = [one.content.seed for one in method._networks(data, phase=phase, starts=3).networks]
     assert len({float(seed.sum()) for seed in begun}) == 3
     # The first one begins as it does alone.
