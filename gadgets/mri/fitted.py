@@ -101,12 +101,14 @@ class ZeroShot(Fitted):
     """Those whose unrolled network has to predict samples from others. Such a method is its paper, and its network.
 
     unrolled: alternations of network and data. tolerance: by what part of the least error of held-out samples others
-    may lie above it, for their images to be averaged. members: how many networks there are, of whose images the mean is
+    may lie above it, for their images to be averaged. readouts: whether whole ones are to be predicted, where there are
+    enough, or points. members: how many networks there are, of whose images the mean is
     taken.
     """
 
     tolerance: ClassVar[float] = 0.0
     members: ClassVar[int] = 1
+    readouts: ClassVar[bool] = False
 
     iterations: int = 200
     warm_iterations: int = 50
@@ -130,6 +132,7 @@ class ZeroShot(Fitted):
             seed=self.seed,
             tolerance=self.tolerance,
             members=self.members,
+            readouts=self.readouts,
             start=start,
             penalty=self.penalty,
         )

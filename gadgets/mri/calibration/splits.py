@@ -16,6 +16,9 @@ from gadgets.mri.kspace import KSpace
 
 # Points of the middle of k-space, per axis, that are never taken away: without them there is no image.
 _KEPT = 4
+# What a pair of a network that learns from one scan holds out: this share of the readouts, of which there have to be at
+# least so many, or that of the points.
+_READOUTS, _FEWEST, _POINTS = 0.3, 12, 0.4
 
 
 def split(kspace: KSpace, share: float, random: np.random.Generator) -> tuple[KSpace, KSpace]:
@@ -35,16 +38,31 @@ def split(kspace: KSpace, share: float, random: np.random.Generator) -> tuple[KS
 
 
 def split_zero_shot(
-    kspace: KSpace, random: np.random.Generator, *, stop: float = 0.2, loss: float = 0.4, pairs: int = 8
+    kspace: KSpace,
+    random: np.random.Generator,
+    *,
+    stop: float = 0.2,
+    pairs: int = 8,
+    readouts: bool = False,
 ) -> tuple[list[tuple[KSpace, KSpace]], tuple[KSpace, KSpace]]:
     """Splits of one scan: `pairs` of (seen, held out) to train with, and one to stop by, which no training sees.
 
-    `stop` of the samples decide when to stop; of the others, each pair holds out another `loss`. The pair to stop by
-    shows the network all samples of the training.
-    Yaman, Hosseini and Akcakaya, ICLR 2022. arXiv:2102.07737
+    `stop` of the samples, points, decide when to stop; of the others, each pair holds out another two fifths, points
+    too. With `readouts`, it holds out three tenths of the readouts of a Cartesian k-space instead, all but those of the
+    middle: whole readouts are what such a scan lacks. Where there are less than twelve to choose from, or samples are
+    no readouts (a Poisson disc in the plane), it holds out points all the same. The pair to stop by shows the network
+    all samples of the training.
+    Yaman, Hosseini and Akcakaya, ICLR 2022. arXiv:2102.07737, which holds out points
     """
     training, validation = split(kspace, stop, random)
-    return [split(training, loss, random) for _ in range(pairs)], (training, validation)
+    among = _readouts(kspace) if readouts else None
+    if among is None:
+        return [split(training, _POINTS, random) for _ in range(pairs)], (training, validation)
+    parts = []
+    for _ in range(pairs):
+        held = torch.from_numpy(_drawn(among, random)).to(training.mask.device)
+        parts.append((_part(training, training.mask & ~held), _part(training, training.mask & held)))
+    return parts, (training, validation)
 
 
 def splitter(share: float) -> Callable[[KSpace, int], tuple[KSpace, KSpace]] | None:
@@ -67,6 +85,27 @@ def _taken(kspace: KSpace, mask: Tensor, share: float, random: np.random.Generat
         if count:
             out[random.choice(len(weights), count, replace=False, p=weights / weights.sum())] = True
     return torch.from_numpy(taken).reshape(mask.shape).to(mask.device)
+
+
+def _readouts(kspace: KSpace) -> NDArray[np.bool_] | None:
+    """Readouts that may be held out, (*other, 1, k2, k1, 1); None where they are too few, or samples are others."""
+    mask = kspace.mask.expand(*kspace.other, 1, *kspace.matrix)
+    acquired = mask.any(dim=-1, keepdim=True)
+    if kspace.trajectory is not None or not (acquired & mask.any(dim=(-3, -2), keepdim=True)).equal(mask):
+        return None
+    away = [np.abs(np.arange(length) - length // 2) > _KEPT // 2 for length in kspace.matrix[:2]]
+    readouts: NDArray[np.bool_] = acquired.cpu().numpy() & (away[0][:, None, None] | away[1][:, None])
+    return readouts if readouts.sum(axis=(-4, -3, -2, -1)).min() >= _FEWEST else None
+
+
+def _drawn(readouts: NDArray[np.bool_], random: np.random.Generator) -> NDArray[np.bool_]:
+    """A share of the readouts of each element of `other`."""
+    flat = readouts.reshape(-1, math.prod(readouts.shape[-4:]))
+    drawn = np.zeros_like(flat)
+    for row, out in zip(flat, drawn, strict=True):
+        among = np.flatnonzero(row)
+        out[random.choice(among, round(_READOUTS * len(among)), replace=False)] = True
+    return drawn.reshape(readouts.shape)
 
 
 def _distances(kspace: KSpace) -> Iterable[NDArray[np.float64]]:

@@ -119,8 +119,8 @@ class _Lesson:
     stop: Samples
 
     @classmethod
-    def of(cls, kspace: KSpace, csm: Tensor, random: np.random.Generator, pairs: int) -> _Lesson:
-        parts, (seen, stop) = split_zero_shot(kspace, random, pairs=pairs)
+    def of(cls, kspace: KSpace, csm: Tensor, random: np.random.Generator, pairs: int, readouts: bool) -> _Lesson:
+        parts, (seen, stop) = split_zero_shot(kspace, random, pairs=pairs, readouts=readouts)
         shown, held = zip(*[[Samples.of(part, csm) for part in pair] for pair in parts], strict=True)
         return cls(shown=shown, held=held, training=Samples.of(seen, csm), stop=Samples.of(stop, csm))
 
@@ -134,6 +134,7 @@ def learn(
     rate: float,
     seed: int,
     tolerance: float = 0.0,
+    readouts: bool = False,
     penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
 ) -> Fit:
     """Fit `module` to one volume: from some of its samples, each member has to predict others, which it was not shown.
@@ -141,13 +142,13 @@ def learn(
     Of all samples, points taken at random with a Gaussian density, a fifth are held out for good, others for each
     member. What is predicted of them, from all others, decides which iterate is kept: as a mean over members and a few
     looks, and with a learning rate that falls to 0, so that neighbouring iterates differ little; `tolerance` is that of
-    `fit`. Of the others, each iteration holds out two fifths, in one of ten ways, and lowers their error
-    (`Samples.error`). `penalty`, of the last z and of the samples of the training, is added to it.
+    `fit`. Of the others, each iteration holds out some, in one of ten ways, and lowers their error (`Samples.error`):
+    points or, where it can be, `readouts`. `penalty`, of the last z and of the samples of the training, is added to it.
     Yaman, Hosseini and Akcakaya, ICLR 2022. doi:10.48550/arXiv.2102.07737
     """
     pairs = min(_PAIRS, max(iterations, 1))
     lessons = [
-        (member, _Lesson.of(kspace, csm, np.random.default_rng(seed + i), pairs))
+        (member, _Lesson.of(kspace, csm, np.random.default_rng(seed + i), pairs, readouts))
         for i, member in enumerate(module.members)
     ]
 
@@ -175,6 +176,7 @@ def reconstruct(
     seed: int,
     tolerance: float = 0.0,
     members: int = 1,
+    readouts: bool = False,
     start: State | None = None,
     penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
 ) -> tuple[Tensor, State]:
@@ -217,6 +219,7 @@ def reconstruct(
                     rate=rate,
                     seed=seed,
                     tolerance=tolerance,
+                    readouts=readouts,
                     penalty=penalty,
                 )
                 state, whole = found.state, Samples.of(volume, maps)
