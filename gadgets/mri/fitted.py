@@ -102,8 +102,7 @@ class ZeroShot(Fitted):
 
     unrolled: alternations of network and data. tolerance: by what part of the least error of held-out samples others
     may lie above it, for their images to be averaged. readouts: whether whole ones are to be predicted, where there are
-    enough, or points. members: how many networks there are, of whose images the mean is
-    taken.
+    enough, or points. members: how many networks there are, of whose images the mean is taken.
     """
 
     tolerance: ClassVar[float] = 0.0
