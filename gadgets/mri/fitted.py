@@ -101,13 +101,12 @@ class ZeroShot(Fitted):
     """Those whose unrolled network has to predict samples from others. Such a method is its paper, and its network.
 
     unrolled: alternations of network and data. tolerance: by what part of the least error of held-out samples others
-    may lie above it, for their images to be averaged. readouts: whether whole ones are to be predicted, where there are
-    enough, or points. members: how many networks there are, of whose images the mean is taken.
+    may lie above it, for their images to be averaged. members: how many networks there are, of whose images the mean
+    is taken.
     """
 
     tolerance: ClassVar[float] = 0.0
     members: ClassVar[int] = 1
-    readouts: ClassVar[bool] = False
 
     iterations: int = 200
     warm_iterations: int = 50
@@ -117,8 +116,8 @@ class ZeroShot(Fitted):
         """What is fitted to a volume of maps (coil, z, y, x)."""
         raise NotImplementedError(f"{type(self).__name__}.alternation")
 
-    def penalty(self, z: Tensor, training: Samples) -> Tensor | float:
-        """What is added to the loss, of the last z and of the samples of the training; 0 for nothing."""
+    def penalty(self, x: Tensor, z: Tensor, training: Samples) -> Tensor | float:
+        """What is added to the loss, of the last x, its z, and the samples of the training; 0 for nothing."""
         return 0.0
 
     def fitted(self, kspace: KSpace, calibration: Tensor, *, start: State | None = None) -> tuple[Tensor, State]:
@@ -131,7 +130,6 @@ class ZeroShot(Fitted):
             seed=self.seed,
             tolerance=self.tolerance,
             members=self.members,
-            readouts=self.readouts,
             start=start,
             penalty=self.penalty,
         )

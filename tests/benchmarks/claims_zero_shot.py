@@ -47,17 +47,18 @@ LEAST_SQUARES = [("cg_sense", {"damping": damping}) for damping in (1e-3, 1e-2)]
 @dataclass
 class Course:
     """A fit as it went: iterations, images in units of the fit, held-out errors; which was best by these, and which are
-    about as good, whose mean is the image."""
+    about as good, with the iterations since the look before: the image is their mean."""
 
     done: list[int] = field(default_factory=list)
     images: list[Tensor] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     kept: int = 0
-    good: list[int] = field(default_factory=list)
+    good: dict[int, int] = field(default_factory=dict)
 
     def decibels(self, image: Tensor, truth: Tensor) -> list[float]:
         """Of each iterate made of all samples, `image` being what was returned."""
-        mean = torch.stack([self.images[self.done.index(done)] for done in self.good]).mean(dim=0)
+        good = [steps * self.images[self.done.index(done)] for done, steps in self.good.items()]
+        mean = torch.stack(good).sum(dim=0) / sum(self.good.values())
         unit = float(image.abs().sum() / mean.abs().sum())
         assert (unit * mean - image.reshape(mean.shape)).norm() < 1e-3 * image.norm()
         return [decibels(unit * one, truth) for one in self.images]
@@ -79,7 +80,7 @@ def watched(method: Callable[[KSpace, Tensor], Tensor], kspace: KSpace, csm: Ten
 
         with listening(look):
             found = learn(module, volume, maps, **settings)
-        course.kept, course.good, course.validation = found.kept, list(found.states), found.validation.tolist()
+        course.kept, course.good, course.validation = found.kept, found.steps, found.validation.tolist()
         return found
 
     with patch.object(zero_shot, "learn", watching):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gadgets.mri.calibration.intensity import intensity
-from gadgets.mri.calibration.splits import split_zero_shot
+from gadgets.mri.calibration.splits import Pair, split_zero_shot
 from gadgets.mri.kspace import KSpace
 from gadgets.mri.operators.encoding import encoding
 from gadgets.mri.operators.linear_operator import LinearOperator
@@ -21,6 +21,7 @@ from gadgets.mri.solvers.cg import cg
 from gadgets.mri.solvers.deadline import share
 from gadgets.mri.solvers.fit import Fit, State, fit, load
 from gadgets.mri.solvers.members import Members
+from gadgets.mri.solvers.reach import reached
 from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 
 # Conjugate gradients for the image whose intensity is the unit, and in each alternation: there they start from what the
@@ -28,6 +29,8 @@ from gadgets.mri.solvers.unrolled import proximal_step, unrolled
 _UNIT, _EACH, _EACH_ALONG_TRAJECTORY = 5, 4, 10
 # Ways to hold out samples, which the iterations of the training take in turn.
 _PAIRS = 10
+# How far coil sensitivities reach in k-space, in points.
+_REACH = 3
 # Iterations between two looks at the samples to stop by, at most.
 _EVERY = 10
 
@@ -36,7 +39,8 @@ _EVERY = 10
 class Samples:
     """Samples y of one volume, with the operator A that took them, A^H A and A^H y.
 
-    conjugate: gradients that come near enough to a solution.
+    conjugate: gradients that come near enough to a solution. unreached: the operator that takes the samples of a grid
+    of which these say nothing, by `reached`; None along a trajectory.
     """
 
     operator: LinearOperator
@@ -44,17 +48,22 @@ class Samples:
     data: Tensor
     rhs: Tensor
     conjugate: int
+    unreached: LinearOperator | None
 
     @classmethod
     def of(cls, kspace: KSpace, csm: Tensor) -> Samples:
         """Those of `kspace`, seen through csm."""
-        operator = encoding(kspace, csm)
+        operator, unreached = encoding(kspace, csm), None
+        if kspace.trajectory is None:
+            missing = ~reached(kspace.mask.expand(1, *kspace.matrix), _REACH)
+            unreached = encoding(replace(kspace, mask=missing), csm)
         return cls(
             operator=operator,
             gram=operator.gram,
             data=kspace.data,
             rhs=operator.H(kspace.data),
             conjugate=_EACH if kspace.trajectory is None else _EACH_ALONG_TRAJECTORY,
+            unreached=unreached,
         )
 
     def error(self, image: Tensor) -> Tensor:
@@ -65,6 +74,13 @@ class Samples:
         residual, size = (torch.view_as_real(x).norm(dim=-1) for x in (self.operator(image) - self.data, self.data))
         norm = torch.linalg.vector_norm
         return (_ratio(norm(residual), norm(size)) + _ratio(residual.sum(), size.sum())) / 2
+
+    def beyond(self, image: Tensor) -> Tensor:
+        """||A_u x||^2 / ||y||^2, A_u being `unreached`; 0 where there is none."""
+        if self.unreached is None:
+            return image.new_zeros((), dtype=self.data.real.dtype)
+        made, energy = (torch.view_as_real(one).square().sum() for one in (self.unreached(image), self.data))
+        return _ratio(made, energy)
 
 
 class Alternation(nn.Module):
@@ -108,21 +124,23 @@ class Alternation(nn.Module):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Lesson:
-    """Samples that teach, as pairs of those that are shown and those to predict, and samples to stop by.
+    """Samples that teach and samples to stop by, as pairs of those that are shown and those to predict.
 
-    training: all that are in pairs.
+    training: all that teach.
     """
 
-    shown: Sequence[Samples]
-    held: Sequence[Samples]
+    teach: Sequence[tuple[Samples, Samples]]
+    stop: Sequence[tuple[Samples, Samples]]
     training: Samples
-    stop: Samples
 
     @classmethod
-    def of(cls, kspace: KSpace, csm: Tensor, random: np.random.Generator, pairs: int, readouts: bool) -> _Lesson:
-        parts, (seen, stop) = split_zero_shot(kspace, random, pairs=pairs, readouts=readouts)
-        shown, held = zip(*[[Samples.of(part, csm) for part in pair] for pair in parts], strict=True)
-        return cls(shown=shown, held=held, training=Samples.of(seen, csm), stop=Samples.of(stop, csm))
+    def of(cls, kspace: KSpace, csm: Tensor, random: np.random.Generator, pairs: int) -> _Lesson:
+        teach, stop, training = split_zero_shot(kspace, random, pairs=pairs)
+
+        def of(parts: Sequence[Pair]) -> list[tuple[Samples, Samples]]:
+            return [(Samples.of(seen, csm), Samples.of(held, csm)) for seen, held in parts]
+
+        return cls(teach=of(teach), stop=of(stop), training=Samples.of(training, csm))
 
 
 def learn(
@@ -134,34 +152,36 @@ def learn(
     rate: float,
     seed: int,
     tolerance: float = 0.0,
-    readouts: bool = False,
-    penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
+    penalty: Callable[[Tensor, Tensor, Samples], Tensor | float] | None = None,
 ) -> Fit:
     """Fit `module` to one volume: from some of its samples, each member has to predict others, which it was not shown.
 
     Of all samples, points taken at random with a Gaussian density, a fifth are held out for good, others for each
     member. What is predicted of them, from all others, decides which iterate is kept: as a mean over members and a few
     looks, and with a learning rate that falls to 0, so that neighbouring iterates differ little; `tolerance` is that of
-    `fit`. Of the others, each iteration holds out some, in one of ten ways, and lowers their error (`Samples.error`):
-    points or, where it can be, `readouts`. `penalty`, of the last z and of the samples of the training, is added to it.
+    `fit`. Of the others, each iteration holds out some, in one of ten ways (`split_zero_shot`), and lowers their error
+    (`Samples.error`). `penalty`, of the last x, of the z it comes from and of the samples of the training, is added.
     Yaman, Hosseini and Akcakaya, ICLR 2022. doi:10.48550/arXiv.2102.07737
     """
     pairs = min(_PAIRS, max(iterations, 1))
     lessons = [
-        (member, _Lesson.of(kspace, csm, np.random.default_rng(seed + i), pairs, readouts))
+        (member, _Lesson.of(kspace, csm, np.random.default_rng(seed + i), pairs))
         for i, member in enumerate(module.members)
     ]
 
     def loss(iteration: int) -> Tensor:
-        which, total = iteration % pairs, []
+        total = []
         for member, lesson in lessons:
-            x, z = member(lesson.shown[which])
-            value: Tensor = lesson.held[which].error(x)
-            total.append(value if penalty is None else value + penalty(z, lesson.training))
+            shown, held = lesson.teach[iteration % pairs]
+            x, z = member(shown)
+            value: Tensor = held.error(x)
+            total.append(value if penalty is None else value + penalty(x, z, lesson.training))
         return torch.stack(total).sum()
 
     def validate() -> Tensor:
-        return torch.stack([lesson.stop.error(member(lesson.training)[0]) for member, lesson in lessons]).mean()
+        return torch.stack(
+            [held.error(member(shown)[0]) for member, lesson in lessons for shown, held in lesson.stop]
+        ).mean()
 
     return fit(module, loss, iterations=iterations, rate=rate, validate=validate, every=_EVERY, tolerance=tolerance)
 
@@ -176,17 +196,16 @@ def reconstruct(
     seed: int,
     tolerance: float = 0.0,
     members: int = 1,
-    readouts: bool = False,
     start: State | None = None,
-    penalty: Callable[[Tensor, Samples], Tensor | float] | None = None,
+    penalty: Callable[[Tensor, Tensor, Samples], Tensor | float] | None = None,
 ) -> tuple[Tensor, State]:
     """Images (*other, 1, z, y, x) of modules that `learn`, and what those of the last volume learned.
 
     Each volume has `members` modules of its own, made by `build` for its maps (coil, z, y, x); they begin with the same
     numbers in each, those of `start` or drawn from `seed`. Volumes are divided by their intensity, and operators by
     what their norm is at most. The image is made of all samples: the mean of those of all iterates whose error of the
-    samples to stop by is within `tolerance` of the least. It is 0 outside the support of the maps. What random numbers
-    others draw is left as it was.
+    samples to stop by is within `tolerance` of the least, each as often as there were iterations since the look before.
+    It is 0 outside the support of the maps. What random numbers others draw is left as it was.
 
     Raises ValueError for samples that are not finite, for maps of other shape, and for a `start` of another module.
     """
@@ -219,11 +238,10 @@ def reconstruct(
                     rate=rate,
                     seed=seed,
                     tolerance=tolerance,
-                    readouts=readouts,
                     penalty=penalty,
                 )
                 state, whole = found.state, Samples.of(volume, maps)
-                image = found.mean(module, partial(module.mean, partial(_image, whole)))
+                image = found.mean(module, partial(module.mean, partial(_image, whole)), stepped=True)
                 images.append(unit * image * (maps != 0).any(dim=-4, keepdim=True))
     return torch.stack(images).reshape((*kspace.other, *images[0].shape)), state
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -75,9 +74,6 @@ class UnrollInr(ZeroShot):
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
     """
 
-    # Points say little of what is between lines: with them, images of measured objects are 0.3 to 1.7 dB worse.
-    readouts: ClassVar[bool] = True
-
     rate: float = 6e-3
     width: int = 64
     bandwidth: float = 2.0
@@ -86,7 +82,7 @@ class UnrollInr(ZeroShot):
     def alternation(self, csm: Tensor) -> Alternation:
         return _Unrolled(_Field(csm, bandwidth=self.bandwidth, width=self.width, seed=self.seed), self.unrolled)
 
-    def penalty(self, z: Tensor, training: Samples) -> Tensor:
+    def penalty(self, x: Tensor, z: Tensor, training: Samples) -> Tensor:
         """What z itself has to explain, and how rough it may be."""
         roughness = TotalVariation(weight=self.smoothness / z.numel(), axes=(-3, -2, -1)).value(z)
         return 2 * training.error(z) + 2 * roughness

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gadgets.mri.calibration.zero_shot import Alternation
+from gadgets.mri.calibration.zero_shot import Alternation, Samples
 from gadgets.mri.fitted import ZeroShot
 from gadgets.mri.networks.residual_cnn import ResidualCnn
 
@@ -33,7 +33,7 @@ class ZsSsl(ZeroShot):
     tolerance: ClassVar[float] = 0.1
     members: ClassVar[int] = 2
 
-    iterations: int = 100
+    iterations: int = 300
     warm_iterations: int = 20
     rate: float = 3e-3
     width: int = 24
@@ -41,3 +41,7 @@ class ZsSsl(ZeroShot):
 
     def alternation(self, csm: Tensor) -> Alternation:
         return Alternation(ResidualCnn(width=self.width, layers=self.layers), self.unrolled)
+
+    def penalty(self, x: Tensor, z: Tensor, training: Samples) -> Tensor:
+        """What x has in those parts of k-space of which no sample says anything."""
+        return training.beyond(x)

@@ -25,12 +25,14 @@ _NEXT = 1 / 8
 class Fit:
     """What a fit found, and how.
 
-    states: by iterations done, those of the iterates that are as good as the best one. kept: after how many iterations
-    that was; the module holds its state. iterations: how many were done. loss: at the iterations that were looked at.
-    validation: the same, smoothed; empty where nothing was validated.
+    states: by iterations done, those of the iterates that are as good as the best one. steps: by the same, how many
+    iterations there were since the look before. kept: after how many iterations the best one was; the module holds its
+    state. iterations: how many were done. loss: at the iterations that were looked at. validation: the same, smoothed;
+    empty where nothing was validated.
     """
 
     states: dict[int, State]
+    steps: dict[int, int]
     kept: int
     iterations: int
     loss: Tensor
@@ -41,25 +43,29 @@ class Fit:
         """That of the best iterate."""
         return self.states[self.kept]
 
-    def mean(self, module: nn.Module, make: Callable[[], Tensor]) -> Tensor:
+    def mean(self, module: nn.Module, make: Callable[[], Tensor], *, stepped: bool = False) -> Tensor:
         """The mean of what `make()` gives with each of the states in `module`, which then holds that of the best one.
 
         Iterates that foretell samples equally well err in different ways, so their mean errs less than most of them.
-        No gradients are kept. Where the deadline has passed, the best one is all there is.
+        `stepped`: each counts as many times as iterations were done since the look before, and not once; looks come
+        often in the beginning, when little was learned. No gradients are kept. Where the deadline has passed, the best
+        one is all there is.
         That fits of untrained networks gain by the mean of their last images: Ulyanov, Vedaldi and Lempitsky, CVPR
         2018:9446. doi:10.1109/CVPR.2018.00984
         """
         make = unhurried(make)
+        weights = self.steps if stepped else dict.fromkeys(self.states, 1)
         module.load_state_dict(self.state)
         with torch.no_grad():
-            total, count = make(), 1
-            for state in (state for done, state in self.states.items() if done != self.kept):
+            weight = weights[self.kept]
+            total = weight * make()
+            for done in (done for done in self.states if done != self.kept):
                 if late(begun=True):
                     break
-                module.load_state_dict(state)
-                total, count = total + make(), count + 1
+                module.load_state_dict(self.states[done])
+                total, weight = total + weights[done] * make(), weight + weights[done]
         module.load_state_dict(self.state)
-        return total / count
+        return total / weight
 
 
 def fit(
@@ -130,12 +136,14 @@ def fit(
                 break
         if validate is None:
             with _holding(parameters, averages):
-                best.kept, best.states = done, {done: _state(module)}
+                best.keep(done, _state(module))
     best.end()
-    states = best.states or {0: _state(module)}
-    module.load_state_dict(states[best.kept])
+    if not best.states:
+        best.keep(0, _state(module))
+    module.load_state_dict(best.states[best.kept])
     return Fit(
-        states=states,
+        states=best.states,
+        steps=best.steps,
         kept=best.kept,
         iterations=done,
         loss=torch.tensor(losses),
@@ -147,11 +155,13 @@ class _Best:
     """The states around which validation is least, found look by look.
 
     kept: the iterations after which it was. states: of it and of those that are as good; empty as long as there are
-    none. smoothed: validation averaged over `window` looks, of which the last ones wait for those to come.
+    none. steps: iterations of these since the look before. smoothed: validation averaged over `window` looks, of which
+    the last ones wait for those to come.
     """
 
     def __init__(self, window: int, tolerance: float) -> None:
-        self.kept, self.states, self.smoothed = 0, dict[int, State](), list[float]()
+        self.kept, self.states, self.steps, self.smoothed = 0, dict[int, State](), dict[int, int](), list[float]()
+        self._before = 0
         self._half, self._tolerance = window // 2, tolerance
         self._found, self._waiting, self._values = list[float](), deque[tuple[int, State]](), dict[int, float]()
 
@@ -160,6 +170,10 @@ class _Best:
         self._waiting.append((done, state))
         if len(self._waiting) > self._half:
             self._judge()
+
+    def keep(self, done: int, state: State) -> None:
+        """This state alone."""
+        self.kept, self.states, self.steps = done, {done: state}, {done: max(done, 1)}
 
     def end(self) -> None:
         """No look follows."""
@@ -171,14 +185,15 @@ class _Best:
         around = self._found[max(0, middle - self._half) : middle + self._half + 1]
         self.smoothed.append(sum(around) / len(around))
         done, state = self._waiting.popleft()
-        self.states[done], self._values[done] = state, self.smoothed[-1]
+        self.states[done], self.steps[done], self._values[done] = state, done - self._before, self.smoothed[-1]
+        self._before = done
         least = min(self.smoothed)
         if self.smoothed[-1] <= least:
             self.kept = done
         limit = least + self._tolerance * abs(least)
         worse = [done for done in self.states if done != self.kept and self._values[done] >= limit]
         for done in worse:
-            del self.states[done]
+            del self.states[done], self.steps[done]
 
 
 def load(module: nn.Module, start: State) -> None:

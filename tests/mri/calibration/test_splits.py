@@ -45,17 +45,17 @@ def test_the_truth_predicts_what_was_held_out(scan):
 
 def test_zero_shot_keeps_the_samples_to_stop_by_from_all_pairs(scan):
     kspace, *_ = scan
-    pairs, (training, stop) = split_zero_shot(kspace, np.random.default_rng(0), pairs=3)
+    pairs, stops, training = split_zero_shot(kspace, np.random.default_rng(0), pairs=3)
     assert len(pairs) == 3
     for seen, kept in pairs:
-        assert not ((seen.mask | kept.mask) & stop.mask).any()
+        assert not any(((seen.mask | kept.mask) & stop.mask).any() for _, stop in stops)
         assert (seen.mask | kept.mask).equal(training.mask)
     assert not pairs[0][1].mask.equal(pairs[1][1].mask)
 
 
 def test_zero_shot_predicts_whole_readouts_of_lines(scan):
     kspace, *_ = scan
-    pairs, (training, stop) = split_zero_shot(kspace, np.random.default_rng(0), pairs=3, readouts=True)
+    pairs, _, training = split_zero_shot(kspace, np.random.default_rng(0), pairs=3)
     for seen, kept in pairs:
         assert not (seen.mask & kept.mask).any() and (seen.mask | kept.mask).equal(training.mask)
         assert not (seen.mask.any(dim=-1) & kept.mask.any(dim=-1)).any()
@@ -65,37 +65,80 @@ def test_zero_shot_predicts_whole_readouts_of_lines(scan):
             assert kept.mask[index].any(dim=-1).sum() == round(0.3 * among)
     assert not pairs[0][1].mask.equal(pairs[1][1].mask)
     # What stops are points still: no line is lost to the training.
-    assert (stop.mask | training.mask).equal(kspace.mask)
     assert training.mask.any(dim=-1).equal(kspace.mask.any(dim=-1))
 
 
-def without_most_lines(kspace):
-    few = kspace.mask.clone()
-    few[..., :10, :] = few[..., 22:, :] = False
-    return few
-
-
-def without_points(kspace):
-    return kspace.mask & (torch.rand(kspace.mask.shape, generator=torch.Generator().manual_seed(0)) > 0.5)
-
-
-@pytest.mark.parametrize("mask", [without_most_lines, without_points])
-def test_zero_shot_predicts_points_where_readouts_are_few_or_none(scan, mask):
+def test_what_stops_are_points_of_readouts_that_are_not_shown(scan):
+    """Each of them once, but for those of the middle, which is always shown."""
     kspace, *_ = scan
-    kspace = replace(kspace, mask=mask(kspace), data=torch.where(mask(kspace), kspace.data, 0))
-    one, other = (
-        split_zero_shot(kspace, np.random.default_rng(0), pairs=2, readouts=readouts)[0] for readouts in (False, True)
+    _, stops, training = split_zero_shot(kspace, np.random.default_rng(0), pairs=1)
+    rest = kspace.mask & ~training.mask
+    assert len(stops) == 3 and rest.any()
+    for seen, kept in stops:
+        assert kept.mask.any() and not (seen.mask & ~training.mask).any() and not (kept.mask & ~rest).any()
+        assert not (seen.mask.any(dim=-1) & kept.mask.any(dim=-1)).any()
+        assert seen.mask[..., 14:19, :].equal(training.mask[..., 14:19, :])
+    outside = rest.clone()
+    outside[..., 14:19, :] = False
+    assert sum(kept.mask.int() for _, kept in stops).equal(outside.int())
+
+
+def masked(kspace, mask):
+    return replace(kspace, mask=mask, data=torch.where(mask, kspace.data, 0))
+
+
+def lines(kspace, beside):
+    """`kspace` with its middle and `beside` other lines."""
+    mask = torch.zeros_like(kspace.mask)
+    mask[..., [*range(beside), *range(14, 19)], :] = True
+    return masked(kspace, mask)
+
+
+def require_one_to_stop_by(stops, kspace, training):
+    """All samples that teach are shown, and all others held out."""
+    ((seen, kept),) = stops
+    assert seen.mask.equal(training.mask) and not (kept.mask & training.mask).any()
+    assert (kept.mask | training.mask).equal(kspace.mask.expand(training.mask.shape))
+
+
+@pytest.mark.parametrize("beside", [4, 11])
+def test_zero_shot_predicts_points_beside_few_readouts(scan, beside):
+    kspace = lines(scan[0], beside)
+    pairs, stops, training = split_zero_shot(kspace, np.random.default_rng(0), pairs=3)
+    require_one_to_stop_by(stops, kspace, training)
+    for seen, kept in pairs:
+        assert not (seen.mask & kept.mask).any() and (seen.mask | kept.mask).equal(training.mask)
+        gone = (training.mask.any(dim=-1) & ~seen.mask.any(dim=-1))[..., None]
+        whole = training.mask & gone
+        for index in range(2):
+            assert gone[index].sum() == round(0.3 * beside)
+            others = int(training.mask[index].sum() - whole[index].sum())
+            assert (kept.mask & ~gone)[index].sum() == round(0.2 * others)
+
+
+def require_points(kspace):
+    """Two fifths of the samples of a training are held out, and no readout is gone."""
+    pairs, stops, training = split_zero_shot(kspace, np.random.default_rng(0), pairs=2)
+    require_one_to_stop_by(stops, kspace, training)
+    for seen, kept in pairs:
+        assert seen.mask.any(dim=-1).equal(training.mask.any(dim=-1))
+        for index in range(len(training.mask)):
+            assert kept.mask[index].sum() == round(0.4 * int(training.mask[index].sum()))
+
+
+def test_zero_shot_predicts_points_where_readouts_are_fewer(scan):
+    require_points(lines(scan[0], 3))
+
+
+def test_zero_shot_predicts_points_where_samples_are_no_readouts(scan):
+    kspace, *_ = scan
+    require_points(
+        masked(kspace, kspace.mask & (torch.rand(kspace.mask.shape, generator=torch.Generator().manual_seed(0)) > 0.5))
     )
-    for first, second in zip(one, other, strict=True):
-        assert first[1].mask.equal(second[1].mask)
 
 
 def test_zero_shot_predicts_points_along_spokes():
-    kspace = radial_scan(trajectory(spokes=21, size=32), 32, slices=(0, 8))
-    one, other = (
-        split_zero_shot(kspace, np.random.default_rng(0), pairs=2, readouts=readouts)[0] for readouts in (False, True)
-    )
-    assert one[0][1].mask.equal(other[0][1].mask)
+    require_points(radial_scan(trajectory(spokes=21, size=32), 32, slices=(0, 8)))
 
 
 def test_spokes_keep_their_trajectory_and_the_middle_of_kspace():

@@ -38,6 +38,23 @@ def test_error_is_relative(head):
     assert Samples.of(clean, csm).error(0 * image) == pytest.approx(1, rel=1e-4)
 
 
+def test_what_no_sample_says_anything_of_is_beyond(head):
+    """K-space more than three points from all lines: its energy, in units of that of the samples."""
+    kspace, csm, image = head
+    mask = torch.zeros_like(kspace.mask)
+    mask[..., 12:20, :] = True
+    full = encoding(replace(kspace, mask=torch.ones_like(mask)), csm)(image)
+    samples = Samples.of(replace(kspace, mask=mask, data=torch.where(mask, full, 0)), csm)
+    far = full[..., [*range(9), *range(23, SIZE)], :].abs().square().sum()
+    torch.testing.assert_close(samples.beyond(image), far / (full * mask).abs().square().sum())
+    assert samples.beyond(image) > 0
+
+
+def test_along_spokes_nothing_is_beyond(spokes):
+    kspace, csm, truth = spokes
+    assert Samples.of(kspace, csm).beyond(truth) == 0
+
+
 def test_error_of_nothing_has_a_slope(head):
     kspace, csm, image = head
     nothing = replace(kspace, data=0 * kspace.data)
@@ -58,13 +75,35 @@ def test_an_untrained_network_solves_least_squares(head):
 
 def test_samples_to_stop_by_do_not_teach(head):
     kspace, csm, _ = head
-    _, (_, stop) = split_zero_shot(kspace, np.random.default_rng(3), pairs=4)
-    other = replace(kspace, data=torch.where(stop.mask, -kspace.data, kspace.data))
+    *_, training = split_zero_shot(kspace, np.random.default_rng(3), pairs=1)
+    other = replace(kspace, data=torch.where(training.mask, kspace.data, -kspace.data))
     # One look, at the end: it keeps what there is.
     found = [learn(Members([alternation()]), k, csm, iterations=1, rate=1e-3, seed=3) for k in (kspace, other)]
     for name, value in found[0].state.items():
         assert value.equal(found[1].state[name])
     assert found[1].validation > 1.2 * found[0].validation
+
+
+def test_the_image_is_learned_that_has_less_of_a_penalty(head):
+    kspace, csm, _ = head
+
+    def fitted(weight):
+        module = Members([alternation()])
+        learn(
+            module,
+            kspace,
+            csm,
+            iterations=60,
+            rate=3e-3,
+            seed=0,
+            penalty=lambda x, z, training: weight * training.beyond(x),
+        )
+        samples = Samples.of(kspace, csm)
+        with torch.no_grad():
+            return float(samples.beyond(module.members[0](samples)[0]))
+
+    # In a plane of 32 points little is out of reach.
+    assert fitted(100.0) < 0.95 * fitted(0.0)
 
 
 def test_who_knows_another_scan_needs_a_third_of_the_iterations(head):

@@ -143,6 +143,24 @@ def test_what_is_as_good_as_the_best_is_averaged(line, points):
     assert line.slope.item() == slopes[3]
 
 
+def test_iterates_may_count_as_often_as_there_were_iterations(line, points):
+    """Where looks come often, as in the beginning, each would count too much otherwise."""
+    looks = []
+
+    def validate():
+        looks.append(line.slope.item())
+        return torch.ones(())
+
+    found = fit(line, lambda _: misfit(line, points), iterations=80, rate=0.1, validate=validate, tolerance=0.1)
+    done = list(found.states)
+    assert done[:2] == [1, 2] and done[-1] - done[-2] > 5
+    mean = found.mean(line, lambda: line.slope.clone(), stepped=True)
+    # Iterations since a look have the slope that is found at the next.
+    slopes = [slope for slope, since in zip(looks, np.diff([0, *done]), strict=True) for _ in range(since)]
+    assert len(slopes) == 80 and mean.item() == pytest.approx(np.mean(slopes))
+    assert abs(mean.item() - np.mean(looks)) > 0.01
+
+
 def test_after_the_deadline_the_best_is_all(line, points):
     with deadline(0.2):
         found = fit(
