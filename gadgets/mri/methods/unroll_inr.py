@@ -64,8 +64,8 @@ class UnrollInr(ZeroShot):
     support of the maps. M is a perceptron that gives z at a point r from x(r) and from g(r), waves of random
     frequencies, whose deviation is `bandwidth` per field of view: an image that is smooth but for what the data add to
     it. Nothing but the scan teaches it: what it makes of some of the samples, P_s, has to predict others, by their
-    relative error e_h, with another split in each of `iterations`, of whole readouts where a Cartesian scan has enough
-    of them; e is that of all. The published way from x to z is not known to us; this is one that works. A fifth of the
+    relative error e_h, in one of ten splits, of whole readouts where a Cartesian scan has enough of them; e is that of
+    all. The published way from x to z is not known to us; this is one that works. A fifth of the
     samples take no part: the network that predicts them best is kept, and sees all samples then. See
     `calibration.zero_shot`. Without unit: z is in units of the object's intensity. Each volume has a network of its
     own, drawn from `seed`. From a `start`, `warm_iterations` serve.
