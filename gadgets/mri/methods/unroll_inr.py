@@ -65,10 +65,10 @@ class UnrollInr(ZeroShot):
     frequencies, whose deviation is `bandwidth` per field of view: an image that is smooth but for what the data add to
     it. Nothing but the scan teaches it: what it makes of some of the samples, P_s, has to predict others, by their
     relative error e_h, in one of ten splits, of whole readouts where a Cartesian scan has enough of them; e is that of
-    all. The published way from x to z is not known to us; this is one that works. A fifth of the
-    samples take no part: the network that predicts them best is kept, and sees all samples then. See
-    `calibration.zero_shot`. Without unit: z is in units of the object's intensity. Each volume has a network of its
-    own, drawn from `seed`. From a `start`, `warm_iterations` serve.
+    all. The published way from x to z is not known to us; this is one that works. A fifth of the samples take no part:
+    the network that predicts them best is kept, and sees all samples then. See `calibration.zero_shot`. Without unit: z
+    is in units of the object's intensity. Each volume has a network of its own, drawn from `seed`. From a `start`,
+    `warm_iterations` serve.
     Xu et al., arXiv:2510.06611. doi:10.48550/arXiv.2510.06611
     Features: Tancik et al., NeurIPS 2020. arXiv:2006.10739
     Maps by ESPIRiT: Uecker et al., MRM 2014;71:990. doi:10.1002/mrm.24751
