@@ -42,6 +42,12 @@ def misfit(line, points):
     return (line(x) - y).square().mean()
 
 
+def noting(line, value):
+    """Slopes at the looks, and a validation that gives `value()`."""
+    slopes = []
+    return slopes, lambda: (slopes.append(line.slope.item()), value())[1]
+
+
 def test_finds_the_line_of_least_squares(line, points):
     x, y = points
     found = fit(line, lambda _: misfit(line, points), iterations=400, rate=0.1)
@@ -92,13 +98,10 @@ def test_keeps_the_state_of_best_validation(line, points):
 
 
 def test_validation_is_smoothed_over_its_window(line, points):
-    values, slopes = iter([4.0, 0.0, 4.0, 2.0, 1.0, 3.0]), []
-
-    def validate():
-        slopes.append(line.slope.item())
-        return torch.tensor(next(values))
-
-    found = fit(line, lambda _: misfit(line, points), iterations=6, rate=0.01, validate=validate, every=1, window=3)
+    values = iter(torch.tensor([4.0, 0.0, 4.0, 2.0, 1.0, 3.0]))
+    found = fit(
+        line, lambda _: misfit(line, points), iterations=6, rate=0.01, validate=values.__next__, every=1, window=3
+    )
     torch.testing.assert_close(found.validation, torch.tensor([2.0, 8 / 3, 2.0, 7 / 3, 2.0, 2.0]))
     # The single look that found 0 counts for a third of what it says. Of equals, the last is kept.
     assert found.kept == 6
@@ -106,12 +109,7 @@ def test_validation_is_smoothed_over_its_window(line, points):
 
 def test_what_is_kept_is_in_the_middle_of_the_best_looks(line, points):
     """A fit that passes its goal is kept where it was nearest, and not where the mean over several looks ends."""
-    slopes = []
-
-    def validate():
-        slopes.append(line.slope.item())
-        return (line.slope - 0.5).square().sum()
-
+    slopes, validate = noting(line, lambda: (line.slope - 0.5).square().sum())
     found = fit(line, lambda _: misfit(line, points), iterations=40, rate=0.05, validate=validate, every=1, window=7)
     # Its steps are about as long as one another there.
     nearest = int(np.argmin([abs(slope - 0.5) for slope in slopes])) + 1
@@ -120,13 +118,8 @@ def test_what_is_kept_is_in_the_middle_of_the_best_looks(line, points):
 
 
 def test_what_is_as_good_as_the_best_is_averaged(line, points):
-    values = iter([5.0, 1.04, 1.2, 1.0, 1.05, 1.5])
-    slopes = []
-
-    def validate():
-        slopes.append(line.slope.item())
-        return torch.tensor(next(values))
-
+    values = iter(torch.tensor([5.0, 1.04, 1.2, 1.0, 1.05, 1.5]))
+    slopes, validate = noting(line, values.__next__)
     found = fit(
         line,
         lambda _: misfit(line, points),
@@ -145,12 +138,7 @@ def test_what_is_as_good_as_the_best_is_averaged(line, points):
 
 def test_iterates_may_count_as_often_as_there_were_iterations(line, points):
     """Where looks come often, as in the beginning, each would count too much otherwise."""
-    looks = []
-
-    def validate():
-        looks.append(line.slope.item())
-        return torch.ones(())
-
+    looks, validate = noting(line, lambda: torch.ones(()))
     found = fit(line, lambda _: misfit(line, points), iterations=80, rate=0.1, validate=validate, tolerance=0.1)
     done = list(found.states)
     assert done[:2] == [1, 2] and done[-1] - done[-2] > 5
