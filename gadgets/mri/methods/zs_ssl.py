@@ -19,9 +19,10 @@ class ZsSsl(ZeroShot):
     image (*other, 1, z, y, x) from k-space (*other, coil, k2, k1, k0), Cartesian or along a trajectory, plane by plane;
     0 outside the support of the maps. N is a residual network of `layers` convolutions of `width` channels. Nothing but
     the scan teaches it: what it makes of some of the samples, P_s, has to predict others, P_h, half in the norm and
-    half in the sum of magnitudes, in one of ten splits: whole lines, where the paper has points. A fifth of the samples
-    are in none of the splits. Networks that predict them about as well as the best one see all samples then, and the
-    image is the mean of theirs, and of two that learn so side by side, from other splits: see `calibration.zero_shot`.
+    half in the sum of magnitudes, in one of ten splits: whole lines where a Cartesian scan has enough of them, and
+    points, as in the paper, where not. A fifth of the samples are in none of the splits. Networks that predict them
+    about as well as the best one see all samples then, and the image is the mean of theirs, and of two that learn so
+    side by side, from other splits: see `calibration.zero_shot`.
     Cartesian k-space of which no sample says anything has a cost: ||P_u F S x_k||^2 / ||y||^2 is added.
     Each volume has networks of its own, drawn from `seed`. From a `start`, `warm_iterations` serve.
     Yaman, Hosseini and Akcakaya, ICLR 2022. doi:10.48550/arXiv.2102.07737
