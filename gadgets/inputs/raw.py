@@ -50,7 +50,7 @@ def raw(path: Path, group: str) -> list[tuple[Samples, NDArray[np.int64]]]:
     Lines that were acquired several times are averaged; the oversampling of readouts is taken away. Noise and other
     encodings than the first are left out. Raises ValueError for data that are not Cartesian or not two-dimensional.
     """
-    with ismrmrd.Dataset(str(path), group, create_if_needed=False) as dataset:
+    with ismrmrd.Dataset(str(path), group, mode="r") as dataset:
         header = ismrmrd.xsd.CreateFromDocument(dataset.read_xml_header())
         encoding = header.encoding[0]
         if encoding.trajectory.value != "cartesian":

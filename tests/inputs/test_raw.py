@@ -52,6 +52,16 @@ def test_raw_data_are_put_on_their_grid(tmp_path, images):
     np.testing.assert_allclose(list(Files([tmp_path / "a.h5"])), shown, atol=1e-5)
 
 
+def test_raw_data_are_not_written_to(tmp_path, images):
+    path = save(tmp_path / "a.h5", lines(images))
+    path.chmod(0o444)
+    before = path.stat().st_mtime_ns
+    # Whoever else reads it holds a lock that excludes writers alone.
+    with h5py.File(path, "r"):
+        assert len(list(kspaces([path]))) == len(images)
+    assert path.stat().st_mtime_ns == before
+
+
 def test_lines_that_are_missing_are_zero(tmp_path, images):
     path = save(tmp_path / "a.h5", lines(images, skip=(3, 5)))
     for one in kspaces([path]):
