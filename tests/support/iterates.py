@@ -1,13 +1,13 @@
-"""The iterates of which a fit's image is the mean."""
+"""The iterates of which a fit's image is made."""
 
 import torch
 
 from gadgets.mri.solvers.fit import Fit
 
 
-def iterates(monkeypatch):
-    """Two lists that fill where means are taken: what each iterate gives, and the fits."""
-    whole, found, fits = Fit.mean, [], []
+def iterates(monkeypatch, what="mean"):
+    """Two lists that fill where `Fit.mean` is called, or another one: what each iterate gives, and the fits."""
+    whole, found, fits = getattr(Fit, what), [], []
 
     def noted(fit, module, make, **settings):
         fits.append(fit)
@@ -17,5 +17,5 @@ def iterates(monkeypatch):
                 found.append(make())
         return whole(fit, module, make, **settings)
 
-    monkeypatch.setattr(Fit, "mean", noted)
+    monkeypatch.setattr(Fit, what, noted)
     return found, fits

@@ -120,20 +120,16 @@ def test_what_is_kept_is_in_the_middle_of_the_best_looks(line, points):
 def test_what_is_as_good_as_the_best_is_averaged(line, points):
     values = iter(torch.tensor([5.0, 1.04, 1.2, 1.0, 1.05, 1.5]))
     slopes, validate = noting(line, values.__next__)
-    found = fit(
-        line,
-        lambda _: misfit(line, points),
-        iterations=6,
-        rate=0.1,
-        validate=validate,
-        every=1,
-        window=1,
-        tolerance=0.045,
-    )
+    settings = {"validate": validate, "every": 1, "window": 1, "tolerance": 0.045}
+    found = fit(line, lambda _: misfit(line, points), iterations=6, rate=0.1, **settings)
     assert list(found.states) == [2, 4] and found.kept == 4
     mean = found.mean(line, lambda: 10 * line.slope)
     assert mean.item() == pytest.approx(5 * (slopes[1] + slopes[3])) and not mean.requires_grad
     assert line.slope.item() == slopes[3]
+    # Or the first of them is taken, which the module holds then.
+    first = found.earliest(line, lambda: 10 * line.slope)
+    assert first.item() == pytest.approx(10 * slopes[1]) and not first.requires_grad
+    assert line.slope.item() == slopes[1]
 
 
 def test_iterates_may_count_as_often_as_there_were_iterations(line, points):
