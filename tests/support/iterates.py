@@ -1,13 +1,15 @@
-"""The iterates of which a fit's image is made."""
+"""The iterates of which a fit's image is the mean."""
+
+from dataclasses import replace
 
 import torch
 
 from gadgets.mri.solvers.fit import Fit
 
 
-def iterates(monkeypatch, what="mean"):
-    """Two lists that fill where `Fit.mean` is called, or another one: what each iterate gives, and the fits."""
-    whole, found, fits = getattr(Fit, what), [], []
+def iterates(monkeypatch):
+    """Two lists that fill where means are taken: what each iterate gives, and the fits."""
+    whole, found, fits = Fit.mean, [], []
 
     def noted(fit, module, make, **settings):
         fits.append(fit)
@@ -17,5 +19,10 @@ def iterates(monkeypatch, what="mean"):
                 found.append(make())
         return whole(fit, module, make, **settings)
 
-    monkeypatch.setattr(Fit, what, noted)
+    monkeypatch.setattr(Fit, "mean", noted)
     return found, fits
+
+
+def gone_on(fit, number):
+    """The same, as if it had gone on after its best iterate for as long as the good one of that number was before."""
+    return replace(fit, iterations=2 * fit.kept - list(fit.states)[number])

@@ -40,7 +40,7 @@ _UNREACHED, _REACHED = 0.1, 0.003
 _BEYOND = 0.01
 # The part of the iterations, one in so many, after which one network is left. docs/claims_k_unn.md
 _RACE = 6
-# By what part validation may be more than its least, to be as good: the mean of such iterates is taken, or the first.
+# By what part validation may be more than its least, to be as good: the mean of such iterates is taken.
 _AS_GOOD = 0.05
 # Of the intensity: below it, neither magnitudes nor lengths of differences have a corner at 0, where no gradient is.
 _ROUNDED = 1e-4
@@ -69,7 +69,7 @@ class KUnn:
     the one whose image has the least length of edges goes on; with a smooth phase, all end alike, and there is one, as
     without `tv`, which is what tells them apart. `width` and `layers` are those of the network of x. A share `held_out`
     of the samples is not fitted: the image is the mean of the iterates that foretell them best, and without a smooth
-    phase the first of them. `seed`: of the parameters' first values and of that choice.
+    phase of the early ones (`Fit.mean`). `seed`: of the parameters' first values and of that choice.
     Cui et al., arXiv:2208.05827. doi:10.48550/arXiv.2208.05827
     """
 
@@ -159,8 +159,8 @@ class KUnn:
             networks = self._networks(data, phase=False, starts=self.starts)
             found = plane.fit(networks, self.iterations, self.rate)
         # Where no phase ties them to others, samples between lines drift when all that is held out has been learned.
-        one = found.earliest if networks.leader.phase is None else found.mean
-        estimate = one(networks, lambda: plane.estimate(networks.leader))
+        early = networks.leader.phase is None
+        estimate = found.mean(networks, lambda: plane.estimate(networks.leader), early=early)
         return networks.leader, torch.where(mask, data, at.displaced(estimate))
 
     def _smooth_or_not(self, data: Tensor, plane: _Plane) -> tuple[Starts[KUnnNetwork], Fit]:

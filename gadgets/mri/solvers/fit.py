@@ -43,40 +43,33 @@ class Fit:
         """That of the best iterate."""
         return self.states[self.kept]
 
-    def mean(self, module: nn.Module, make: Callable[[], Tensor], *, stepped: bool = False) -> Tensor:
+    def mean(
+        self, module: nn.Module, make: Callable[[], Tensor], *, stepped: bool = False, early: bool = False
+    ) -> Tensor:
         """The mean of what `make()` gives with each of the states in `module`, which then holds that of the best one.
 
         Iterates that foretell samples equally well err in different ways, so their mean errs less than most of them.
         `stepped`: each counts as many times as iterations were done since the look before, and not once; looks come
-        often in the beginning, when little was learned. No gradients are kept. Where the deadline has passed, the best
-        one is all there is.
+        often in the beginning, when little was learned. `early`: only those that came as long before the best one as
+        the fit went on after it, or the first one: what it learns once samples are foretold as well as they will be,
+        none of them tests. No gradients are kept. Where the deadline has passed, the one nearest to the best is all.
         That fits of untrained networks gain by the mean of their last images: Ulyanov, Vedaldi and Lempitsky, CVPR
-        2018:9446. doi:10.1109/CVPR.2018.00984
+        2018:9446. doi:10.1109/CVPR.2018.00984. That of models which err as little the simplest is taken, the 1 SE rule:
+        Breiman et al., Classification and Regression Trees, 1984. doi:10.1201/9781315139470
         """
         make = unhurried(make)
         weights = self.steps if stepped else dict.fromkeys(self.states, 1)
-        module.load_state_dict(self.state)
+        last = 2 * self.kept - self.iterations if early else self.iterations
+        chosen = [done for done in self.states if done <= last] or [min(self.states)]
+        total, weight = torch.zeros(()), 0
         with torch.no_grad():
-            weight = weights[self.kept]
-            total = weight * make()
-            for done in (done for done in self.states if done != self.kept):
-                if late(begun=True):
+            for done in sorted(chosen, key=lambda done: abs(done - self.kept)):
+                if weight and late(begun=True):
                     break
                 module.load_state_dict(self.states[done])
                 total, weight = total + weights[done] * make(), weight + weights[done]
         module.load_state_dict(self.state)
         return total / weight
-
-    def earliest(self, module: nn.Module, make: Callable[[], Tensor]) -> Tensor:
-        """What `make()` gives with the earliest of the states in `module`, which then holds that; without gradients.
-
-        What a fit goes on to learn when it foretells samples as well as it will, none of them has tested. That of those
-        which err as little, as far as can be told, the simplest is to be taken is the 1 SE rule of Breiman et al.,
-        Classification and Regression Trees, 1984. doi:10.1201/9781315139470
-        """
-        module.load_state_dict(self.states[min(self.states)])
-        with torch.no_grad():
-            return unhurried(make)()
 
 
 def fit(

@@ -13,7 +13,7 @@ from gadgets.mri.methods import k_unn
 from gadgets.mri.methods.k_unn import KUnn
 from gadgets.mri.solvers.deadline import deadline
 from gadgets.mri.solvers.progress import listening
-from tests.support.iterates import iterates
+from tests.support.iterates import gone_on, iterates
 from tests.support.smooth_phase import part, smooth_phase
 
 N = 32
@@ -112,18 +112,19 @@ def test_what_mirror_images_do_not_reach_either_is_kept_small(monkeypatch):
     assert 0 < energies[0] < 0.5 * energies[1]
 
 
-@pytest.mark.parametrize(("phase", "what"), [(True, "mean"), (False, "earliest")])
-def test_the_image_is_of_iterates_that_foretell_samples_about_as_well(fitted, monkeypatch, phase, what):
-    """The mean of them; where no phase is smooth, what is not sampled drifts in the end, and it is the first."""
+@pytest.mark.parametrize("phase", [True, False])
+def test_the_image_is_the_mean_of_iterates_that_foretell_samples_about_as_well(fitted, monkeypatch, phase):
+    """Where no phase is smooth, of the early ones: the others drift between lines."""
     kspace, *_ = fitted
-    found, fits = iterates(monkeypatch, what)
+    found, fits = iterates(monkeypatch)
     monkeypatch.setattr(k_unn, "_AS_GOOD", 0.5)
+    fit = k_unn.fit
+    monkeypatch.setattr(k_unn, "fit", lambda *a, **b: gone_on(fit(*a, **b), 2))
     _, full = replace(SMALL, phase=phase, iterations=60)._completed(kspace.data[:, 0], kspace.mask[0], None)
-    assert len(found) == int((fits[0].validation <= 1.5 * fits[0].validation.min()).sum()) > 1
-    expected = torch.stack(found).mean(dim=0) if phase else found[0]
-    expected = echo(kspace.data[:, 0]).displaced(expected)
-    torch.testing.assert_close(full[:, -12:], expected[:, -12:])
-    assert (found[0] - found[-1]).norm() > 1e-2 * found[0].norm()
+    assert len(found) == int((fits[0].validation <= 1.5 * fits[0].validation.min()).sum()) > 3
+    expected = torch.stack(found if phase else found[:3]).mean(dim=0)
+    torch.testing.assert_close(full[:, -12:], echo(kspace.data[:, 0]).displaced(expected)[:, -12:])
+    assert (found[0] - found[2]).norm() > 1e-2 * found[0].norm()
 
 
 def test_a_smooth_phase_is_not_refuted(fitted):

@@ -126,10 +126,18 @@ def test_what_is_as_good_as_the_best_is_averaged(line, points):
     mean = found.mean(line, lambda: 10 * line.slope)
     assert mean.item() == pytest.approx(5 * (slopes[1] + slopes[3])) and not mean.requires_grad
     assert line.slope.item() == slopes[3]
-    # Or the first of them is taken, which the module holds then.
-    first = found.earliest(line, lambda: 10 * line.slope)
-    assert first.item() == pytest.approx(10 * slopes[1]) and not first.requires_grad
-    assert line.slope.item() == slopes[1]
+
+
+@pytest.mark.parametrize(("best", "chosen"), [(8, [4, 5, 6, 7, 8]), (7, [4, 5, 6]), (6, [4]), (5, [4])])
+def test_the_early_ones_are_those_long_before_the_best(line, points, best, chosen):
+    values = [9.0, 5.0, 3.0, *(1.0 if done == best else 1.02 for done in range(4, 9))]
+    slopes, validate = noting(line, iter(torch.tensor(values)).__next__)
+    settings = {"validate": validate, "every": 1, "window": 1, "tolerance": 0.1}
+    found = fit(line, lambda _: misfit(line, points), iterations=8, rate=0.1, **settings)
+    assert found.kept == best and list(found.states) == [4, 5, 6, 7, 8]
+    early = found.mean(line, lambda: line.slope.clone(), early=True)
+    assert early.item() == pytest.approx(np.mean([slopes[done - 1] for done in chosen]))
+    assert line.slope.item() == slopes[best - 1]
 
 
 def test_iterates_may_count_as_often_as_there_were_iterations(line, points):
