@@ -50,9 +50,9 @@ class Fit:
 
         Iterates that foretell samples equally well err in different ways, so their mean errs less than most of them.
         `stepped`: each counts as many times as iterations were done since the look before, and not once; looks come
-        often in the beginning, when little was learned. `early`: only those that came as long before the best one as
-        the fit went on after it, or the first one: what it learns once samples are foretold as well as they will be,
-        none of them tests. No gradients are kept. Where the deadline has passed, the one nearest to the best is all.
+        often in the beginning, when little was learned. `early`: only those that came at least as long before the best
+        one as the fit went on after it, or the first one: what it learns once samples are foretold as well as they will
+        be, none of them tests. No gradients are kept. Where the deadline has passed, that nearest to the best is all.
         That fits of untrained networks gain by the mean of their last images: Ulyanov, Vedaldi and Lempitsky, CVPR
         2018:9446. doi:10.1109/CVPR.2018.00984. That of models which err as little the simplest is taken, the 1 SE rule:
         Breiman et al., Classification and Regression Trees, 1984. doi:10.1201/9781315139470
